@@ -1,0 +1,1 @@
+"""What was heard: readers of exports, matching to tracks, events as columns, context."""

@@ -1,0 +1,128 @@
+"""The one contract of every model of choice.
+
+A model is fitted on ``Events`` over ``Items``, then follows a listener event by event: ``start`` gives the state of
+somebody unknown, ``step`` moves it by one event, ``score`` ranks every track from it. ``along`` does the same for a
+whole history at once; a contract test holds it to the single steps. Weights never move while serving; states do.
+
+Scores are float32, higher is better, never NaN; ``-inf`` means "this model can say nothing of this track".
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.listening.events import Event, Events, Items
+from segue.progress import Progress, silent
+
+__all__ = ["TasteModel", "top_k"]
+
+Scores = npt.NDArray[np.float32]
+State = TypeVar("State")
+
+CHUNK = 64
+"""Rows of scores that ``along`` hands out at once: 64 × 200,000 tracks are 51 MB."""
+
+
+class TasteModel(ABC, Generic[State]):
+    """A model of choice. ``State`` is its own type: immutable, so that a station can go back to an earlier one."""
+
+    name: ClassVar[str]
+    items: Items
+
+    @abstractmethod
+    def fit(self, events: Events, items: Items, *, seed: int = 0, progress: Progress = silent) -> dict[str, Any]:
+        """Learn from events; return what the model's card should hold (curves, sizes, settings)."""
+
+    @abstractmethod
+    def start(self) -> State:
+        """The state of a listener of whom nothing is known."""
+
+    @abstractmethod
+    def step(self, state: State, event: Event) -> State:
+        """The state after one more event; ``state`` itself stays as it is."""
+
+    @abstractmethod
+    def score(self, state: State, at: int = 0) -> Scores:
+        """float32 (tracks,): how fit each track is to come next, at this unix time (0: no time is known)."""
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write the weights into an existing folder (safetensors and JSON, never pickle)."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, directory: Path, items: Items) -> Self:
+        """Read what ``save`` wrote and serve these items, matched by id.
+
+        Items the model was not fitted on are scored by their sound where the model can, else ``-inf`` or its
+        lowest score; items that have gone are forgotten.
+        """
+
+    def along(self, events: Events, targets: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Scores]]:
+        """Score the next track at positions of one listener's history, each from what came before it.
+
+        Parameters
+        ----------
+        events
+            One listener's events in order.
+        targets
+            Sorted positions in ``events``. Position p is scored from ``events[:p]`` at ``started_at[p]``.
+
+        Yields
+        ------
+        positions, scores
+            int64 (n,) and float32 (n, tracks), n at most ``CHUNK``; together they cover ``targets`` in order.
+        """
+        state, reached = self.start(), 0
+        for first in range(0, len(targets), CHUNK):
+            chunk = targets[first : first + CHUNK]
+            scores = np.empty((len(chunk), len(self.items)), dtype=np.float32)
+            for row, target in enumerate(chunk):
+                while reached < target:
+                    state = self.step(state, events.event(reached))
+                    reached += 1
+                scores[row] = self.score(state, int(events.started_at[target]))
+            yield chunk, scores
+
+    def follow(self, events: Events) -> State:
+        """The state after all of one listener's events."""
+        state = self.start()
+        for row in range(len(events)):
+            state = self.step(state, events.event(row))
+        return state
+
+    def recommend(
+        self, state: State, k: int, *, at: int = 0, without: npt.NDArray[np.int64] | None = None
+    ) -> tuple[npt.NDArray[np.int64], Scores]:
+        """The k best tracks and their scores, best first; ``without`` are rows to leave out."""
+        scores = self.score(state, at).copy()
+        if without is not None:
+            scores[without] = -np.inf
+        best = top_k(scores, k)
+        best = best[np.isfinite(scores[best])]
+        return best, scores[best]
+
+
+def top_k(scores: Scores, k: int) -> npt.NDArray[np.int64]:
+    """Positions of the k highest scores, best first; equal scores in order of position.
+
+    Examples
+    --------
+    >>> top_k(np.array([0.1, 0.9, 0.9, 0.3], dtype=np.float32), 2).tolist()
+    [1, 2]
+    """
+    k = min(k, len(scores))
+    if k <= 0:
+        return np.zeros(0, dtype=np.int64)
+    if 4 * k < len(scores):
+        # Partition keeps the cost linear; every score equal to the k-th stays in, so that ties fall by position.
+        bound = np.partition(scores, len(scores) - k)[len(scores) - k]
+        candidates = np.flatnonzero(scores >= bound)
+    else:
+        candidates = np.arange(len(scores))
+    order = np.argsort(-scores[candidates], kind="stable")
+    return candidates[order[:k]].astype(np.int64)
