@@ -83,6 +83,19 @@ class Home:
         """What can be fetched or computed again."""
         return self.root / "cache"
 
+    def latest(self, name: str) -> Path | None:
+        """The newest version of a trained model, or None."""
+        versions = sorted(place for place in (self.models / name).glob("[0-9]*") if (place / "card.json").exists())
+        return versions[-1] if versions else None
+
+    @contextmanager
+    def publish(self, name: str) -> Iterator[Path]:
+        """Fill a folder for the next version of a model; it is there whole or not at all."""
+        newest = self.latest(name)
+        version = f"{int(newest.name) + 1 if newest else 1:04d}"
+        with new_directory(self.models / name / version) as directory:
+            yield directory
+
     @contextmanager
     def changing(self, task: str) -> Iterator[None]:
         """Hold the folder for a change; ``task`` is what the next process is told.
