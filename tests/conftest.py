@@ -1,0 +1,124 @@
+"""Fixtures for every room: real audio files, made with FFmpeg's own encoders, the same bytes every time."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+#: codec name → (encoder, options); a file name's ending chooses one where the test names none.
+ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
+    "mp3": ("libmp3lame", {}),
+    "flac": ("flac", {}),
+    "vorbis": ("vorbis", {"strict": "experimental"}),
+    "opus": ("libopus", {}),
+    "aac": ("aac", {}),
+    "alac": ("alac", {}),
+    "wav": ("pcm_s16le", {}),
+    "float": ("pcm_f32le", {}),
+    "aiff": ("pcm_s16be", {}),
+    "wma": ("wmav2", {}),
+    "wavpack": ("wavpack", {}),
+}
+ENDINGS = {
+    ".mp3": "mp3",
+    ".flac": "flac",
+    ".ogg": "vorbis",
+    ".oga": "vorbis",
+    ".opus": "opus",
+    ".m4a": "aac",
+    ".mp4": "aac",
+    ".aac": "aac",
+    ".wav": "wav",
+    ".aif": "aiff",
+    ".aiff": "aiff",
+    ".wma": "wma",
+    ".wv": "wavpack",
+}
+CONTAINERS = {".oga": "ogg", ".m4a": "ipod", ".aac": "adts", ".aif": "aiff", ".wma": "asf"}
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 6: "5.1", 8: "7.1"}
+OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
+
+MakeSound = Callable[..., Path]
+
+
+def _wave(
+    seconds: float, rate_hz: int, channels: int, frequencies: Sequence[float], noise: int | None
+) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    time_s = np.arange(max(1, round(seconds * rate_hz))) / rate_hz
+    y = np.zeros((channels, time_s.size))
+    for frequency in frequencies:
+        y += np.sin(2 * np.pi * frequency * time_s) * 0.5 / len(frequencies)
+    if noise is not None:
+        y += np.random.default_rng(noise).standard_normal(y.shape) * 0.1
+    return y.clip(-1, 1).astype(np.float32)
+
+
+def _make_sound(
+    path: str | os.PathLike[str],
+    *,
+    seconds: float = 1.0,
+    rate_hz: int | None = None,
+    channels: int = 2,
+    codec: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    frequencies: Sequence[float] = (440.0,),
+    noise: int | None = None,
+    samples: np.ndarray | None = None,
+    container: str | None = None,
+) -> Path:
+    path = Path(path)
+    codec = codec or ENDINGS[path.suffix.lower()]
+    encoder, options = ENCODERS[codec]
+    if rate_hz is None:
+        rate_hz = 48000 if codec == "opus" else 44100
+    if samples is None:
+        samples = _wave(seconds, rate_hz, channels, frequencies, noise)
+    channels = samples.shape[0]
+    container = container or CONTAINERS.get(path.suffix.lower(), path.suffix.lower().lstrip("."))
+    options_of_container = {"fflags": "+bitexact"} | ({"write_id3v2": "1"} if container == "aiff" else {})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        path.open("wb") as file,
+        av.open(file, "w", format=container, options=options_of_container) as output,
+    ):
+        output.metadata.update(tags or {})
+        out_rate_hz = 48000 if codec == "opus" and rate_hz not in OPUS_RATES_HZ else rate_hz
+        stream = output.add_stream(encoder, rate=out_rate_hz, options={"flags": "+bitexact", **options})
+        stream.layout = LAYOUTS[channels]
+        context = stream.codec_context
+        if codec == "wma":  # the one encoder without a bit rate of its own
+            context.bit_rate = 128_000
+        context.open()
+        resampler = av.AudioResampler(
+            context.format, context.layout, out_rate_hz, frame_size=context.frame_size or None
+        )
+        for start in range(0, samples.shape[1], 65536):
+            block = np.ascontiguousarray(samples[:, start : start + 65536], dtype=np.float32)
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=LAYOUTS[channels])
+            frame.sample_rate = rate_hz
+            frame.pts = start
+            frame.time_base = Fraction(1, rate_hz)
+            for ready in resampler.resample(frame):
+                output.mux(stream.encode(ready))
+        for ready in resampler.resample(None):
+            output.mux(stream.encode(ready))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_sound() -> MakeSound:
+    """``make_sound(path, seconds=1, rate_hz=44100, channels=2, codec=None, tags=None, frequencies=(440,), noise=None,
+    samples=None)``: a real audio file at ``path`` (folders are made), and the path again.
+
+    The ending picks codec and container; ``codec`` overrides (``"alac"`` in ``.m4a``, ``"float"`` in ``.wav``,
+    ``"opus"`` in ``.ogg``). The sound is the sum of sines at ``frequencies`` (Hz) in every channel, plus white noise
+    seeded by ``noise``, or ``samples`` (float32, channels × samples, −1 to 1). ``tags`` are FFmpeg's names (title,
+    artist, album_artist, album, track, disc, date, genre, …). The same call writes the same bytes. (FFmpeg encodes
+    vorbis in stereo only, and opus at 48 kHz and its divisors.)
+    """
+    return _make_sound
