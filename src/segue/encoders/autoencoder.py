@@ -1,0 +1,323 @@
+"""The audio autoencoder: a window of sound becomes 16 latents of 64 numbers, two a second, and a spectrogram again.
+
+Half of the latents begin as the principal components of pieces of 16 frames, so that from the first step on the decoder
+draws as well as a plane can; convolutions make the other half and learn what no plane holds. These name the track.
+
+Plain reconstruction learns what has variance, not what people hear (Balestriero and LeCun 2024). So patches are taken
+out of one of two windows and must be filled in (He et al. 2022), the sound is turned up, down and tilted, and two
+windows of one track must be found among those of others (Meseguer-Brocal et al. 2024: the best such loss for music).
+
+A track's vector is the mean and the deviation of its latents over time and windows, centred and z-scored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from segue.audio.mel import FRAMES, MELS
+from segue.encoders.augment import gain_and_tilt, keep_patches
+from segue.encoders.contract import Encoder, Mels, Tensors, Vector, checked, new_card
+from segue.encoders.corpus import Corpus
+from segue.encoders.losses import nt_xent
+from segue.encoders.standard import Standard, unit
+from segue.encoders.training import Learner, Schedule, calm, fill, learn, numpy_of
+from segue.progress import Progress, silent
+from segue.settings import Size
+
+__all__ = ["Autoencoder", "AutoencoderSettings"]
+
+PATCH_FRAMES = 16
+"""Frames that one latent stands for: four halvings."""
+PIECE = PATCH_FRAMES * MELS
+
+
+@dataclass(frozen=True)
+class AutoencoderSettings:
+    """Everything about the autoencoder that can differ; the size dial sets it."""
+
+    schedule: Schedule
+    widths: tuple[int, int, int] = (32, 64, 96)
+    plane: int = 64
+    latents: int = 64
+    masked: float = 0.3
+    contrast: float = 0.3
+    temperature: float = 0.1
+
+    @classmethod
+    def sized(cls, size: Size) -> Self:
+        """The settings of this size."""
+        if size == "tiny":
+            return cls(Schedule(steps=12, tracks_per_batch=8, frames=FRAMES // 2, evaluations=2))
+        if size == "small":
+            return cls(Schedule(steps=220, frames=FRAMES // 2, evaluations=10))
+        if size == "medium":
+            return cls(Schedule(steps=2_000))
+        return cls(Schedule(steps=20_000, tracks_per_batch=64), widths=(64, 128, 192), plane=128, latents=128)
+
+    @classmethod
+    def restored(cls, written: dict[str, Any]) -> Self:
+        """From a card."""
+        fields = {**written, "schedule": Schedule(**written["schedule"]), "widths": tuple(written["widths"])}
+        return cls(**fields)
+
+
+class AutoencoderNetwork(Learner):
+    """Convolutions only, so that any length of 16 n frames passes; tensors are (n, frames, mels) outside."""
+
+    bins_mean: torch.Tensor
+    bins_deviation: torch.Tensor
+
+    def __init__(self, settings: AutoencoderSettings, bins: tuple[Vector, Vector]) -> None:
+        super().__init__()
+        self.plane_centre = nn.Parameter(torch.zeros(PIECE))
+        self.plane_in = nn.Parameter(torch.zeros(PIECE, settings.plane))
+        self.plane_out = nn.Parameter(torch.zeros(settings.plane, PIECE))
+        self.settings = settings
+        self.register_buffer("bins_mean", torch.from_numpy(bins[0]))
+        self.register_buffer("bins_deviation", torch.from_numpy(bins[1]))
+        a, b, c = settings.widths
+        rows = MELS // 16
+        # Pieces of 4 × 4 become 16 channels: nothing is lost, and half of the time of two convolutions at full size is.
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(16, a, 3, padding=1, bias=False),
+            nn.BatchNorm2d(a),
+            nn.GELU(),
+            *_down(a, b),
+            *_down(b, c),
+            nn.Conv2d(c, settings.latents, (1, rows)),
+        )
+        self.decoder = nn.Sequential(
+            nn.ConvTranspose2d(settings.plane + settings.latents, c, (1, rows)),
+            nn.BatchNorm2d(c),
+            nn.GELU(),
+            *_up(c, b),
+            *_up(b, a),
+            nn.Conv2d(a, 16, 1),
+            nn.PixelShuffle(4),
+        )
+        self.projection = nn.Sequential(nn.Linear(settings.latents, 128), nn.GELU(), nn.Linear(128, 128))
+
+    def begin_at(self, mels: torch.Tensor) -> Self:
+        """Begin as principal components of log-mels (n, frames, mels); the decoder's convolutions add nothing yet."""
+        with torch.no_grad():
+            centre, components = principal_components(self._pieces(self.standardised(mels)), self.settings.plane)
+            self.plane_centre.copy_(centre)
+            self.plane_in.copy_(components)
+            self.plane_out.copy_(components.T)
+            for parameter in self.decoder[-2].parameters():
+                parameter.zero_()
+        return self
+
+    @staticmethod
+    def _pieces(standardised: torch.Tensor) -> torch.Tensor:
+        """(n, frames / 16, 16 · mels)."""
+        return standardised.reshape(len(standardised), -1, PIECE)
+
+    def standardised(self, mels: torch.Tensor) -> torch.Tensor:
+        """The log-mels, each bin centred and in units of its deviation over the training tracks."""
+        return (mels - self.bins_mean) / self.bins_deviation
+
+    def latents(self, standardised: torch.Tensor) -> torch.Tensor:
+        """(n, plane + latents, frames / 16): the plane's, then the learned ones."""
+        plane = (self._pieces(standardised) - self.plane_centre) @ self.plane_in
+        return torch.cat([plane.transpose(1, 2), self.learned(standardised)], 1)
+
+    def learned(self, standardised: torch.Tensor) -> torch.Tensor:
+        """(n, latents, frames / 16)."""
+        learned: torch.Tensor = self.encoder(standardised[:, None])
+        return learned[..., 0]
+
+    def decoded(self, latents: torch.Tensor) -> torch.Tensor:
+        """Standardised log-mels (n, frames, mels) of these latents."""
+        plane = latents[:, : self.settings.plane].transpose(1, 2) @ self.plane_out + self.plane_centre
+        bent: torch.Tensor = self.decoder(latents[..., None])
+        return plane.reshape(len(latents), -1, MELS) + bent[:, 0]
+
+    def objective(self, mels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Squared error of what is drawn, and the contrast between tracks.
+
+        Only the first window of each pair is masked: normalisation must see whole sounds too, as it will in use.
+        """
+        settings = self.settings
+        sound = self.standardised(gain_and_tilt(mels, generator))
+        kept = keep_patches(mels.shape, generator, masked=settings.masked).to(mels.device)
+        kept[len(kept) // 2 :] = 1
+        latents = self.latents(sound * kept)
+        reconstruction = (self.decoded(latents) - sound).square().mean()
+        first, second = self.projection(latents[:, settings.plane :].mean(2)).chunk(2)
+        return reconstruction + settings.contrast * nt_xent(first, second, settings.temperature)
+
+    def drawn_amiss(self, mels: torch.Tensor) -> torch.Tensor:
+        """Mean squared error of the reconstruction, in squared deviations of a bin."""
+        standardised = self.standardised(mels)
+        return (self.decoded(self.latents(standardised)) - standardised).float().square().mean()
+
+    def error(self, mels: torch.Tensor) -> torch.Tensor:
+        """The objective on whole sounds; rows 2 i and 2 i + 1 are two windows of one track."""
+        projected = self.projection(self.learned(self.standardised(mels)).mean(2))
+        contrast = nt_xent(projected[0::2], projected[1::2], self.settings.temperature)
+        return self.drawn_amiss(mels) + self.settings.contrast * contrast.float()
+
+
+def _down(inside: int, outside: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inside, outside, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outside), nn.GELU()
+
+
+def _up(inside: int, outside: int) -> tuple[nn.Module, ...]:
+    # A point becomes four by one small product (Shi et al. 2016): four times less work than overlapping kernels.
+    convolution = nn.Conv2d(inside, 4 * outside, 1, bias=False)
+    return convolution, nn.PixelShuffle(2), nn.BatchNorm2d(outside), nn.GELU()
+
+
+class Autoencoder(Encoder):
+    """The trained autoencoder.
+
+    Parameters
+    ----------
+    card
+        What is known of it.
+    network
+        The trained network.
+    standard
+        Of its pooled latents over the training tracks.
+    """
+
+    name: ClassVar[str] = "autoencoder"
+
+    def __init__(self, card: dict[str, Any], network: AutoencoderNetwork, standard: Standard) -> None:
+        self.card = card
+        self.dim = 2 * (network.settings.plane + network.settings.latents)
+        self._network = network
+        self._standard = standard
+
+    @classmethod
+    def train(
+        cls,
+        mels: Mels,
+        groups: Sequence[str],
+        *,
+        size: Size = "small",
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress = silent,
+    ) -> Self:
+        """Learn from log-mels (see ``Encoder.train``)."""
+        settings = AutoencoderSettings.sized(size)
+        return cls.fit(Corpus(mels, groups, seed), settings, size=size, seed=seed, device=device, progress=progress)
+
+    @classmethod
+    def fit(
+        cls,
+        corpus: Corpus,
+        settings: AutoencoderSettings,
+        *,
+        size: str = "own",
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress = silent,
+    ) -> Self:
+        """Learn with settings of one's own."""
+        network, learned = learn(
+            lambda: AutoencoderNetwork(settings, corpus.bins).begin_at(_known(corpus)),
+            corpus,
+            settings.schedule,
+            seed=seed,
+            device=device,
+            progress=progress,
+            stage="training the autoencoder",
+        )
+        standard = Standard.over(
+            corpus, lambda mels: _pooled(network, mels), progress=progress, stage="centring the autoencoder"
+        )
+        card = new_card(
+            cls,
+            dim=2 * (settings.plane + settings.latents),
+            parameters=sum(parameter.numel() for parameter in network.parameters()),
+            settings=asdict(settings),
+            size=size,
+            seed=seed,
+            data=corpus.card(),
+            reconstruction=_reconstruction(network, corpus, settings.plane + settings.latents),
+            **learned,
+        )
+        return cls(card, network, standard)
+
+    def encode(self, mels: Mels) -> Vector:
+        """float32 (dim,) of length 1 (see ``Encoder.encode``)."""
+        return unit(self._standard.apply(_pooled(self._network, mels)))
+
+    def latents(self, mels: Mels) -> npt.NDArray[np.float32]:
+        """float32 (windows, FRAMES / 16, channels): what the sound is made of, two steps a second."""
+        with calm(), torch.inference_mode():
+            latents = self._network.latents(self._network.standardised(torch.from_numpy(checked(mels))))
+        return latents.transpose(1, 2).contiguous().numpy()
+
+    def reconstruct(self, mels: Mels) -> npt.NDArray[np.float32]:
+        """float32 (windows, FRAMES, MELS): the log-mels that the decoder makes of the latents; never below 0."""
+        network = self._network
+        with calm(), torch.inference_mode():
+            decoded = network.decoded(network.latents(network.standardised(torch.from_numpy(checked(mels)))))
+            return (decoded * network.bins_deviation + network.bins_mean).clamp_min(0).numpy()
+
+    def tensors(self) -> Tensors:
+        """The network's state and the standard."""
+        return {
+            **{f"network.{name}": tensor for name, tensor in numpy_of(self._network).items()},
+            **self._standard.tensors(),
+        }
+
+    @classmethod
+    def restore(cls, card: dict[str, Any], tensors: Tensors) -> Self:
+        """See ``Encoder.restore``."""
+        settings = AutoencoderSettings.restored(card["settings"])
+        state = {name.removeprefix("network."): held for name, held in tensors.items() if name.startswith("network.")}
+        network = AutoencoderNetwork(settings, (state["bins_mean"].copy(), state["bins_deviation"].copy()))
+        return cls(card, fill(network, state), Standard.restore(tensors))
+
+
+def _pooled(network: AutoencoderNetwork, mels: Mels) -> Vector:
+    with calm(), torch.inference_mode():
+        latents = network.latents(network.standardised(torch.from_numpy(checked(mels))))
+        deviation, mean = torch.std_mean(latents, dim=(0, 2), correction=0)
+        return torch.cat([mean, deviation]).numpy()
+
+
+def _reconstruction(network: AutoencoderNetwork, corpus: Corpus, latents: int) -> dict[str, Any]:
+    """The mean squared error beside two baselines, on held-out tracks where there are any.
+
+    The baselines say the mean of each bin, and what a principal component analysis of pieces of 16 frames makes of
+    as many numbers as the autoencoder has.
+    """
+    held_out = len(corpus.held_out) > 0
+    windows = corpus.windows_of(corpus.sample(corpus.held_out if held_out else corpus.training, 32), 2)
+    with calm(), torch.inference_mode():
+        standardised = network.standardised(torch.from_numpy(windows))
+        known, pieces = (part.reshape(-1, PIECE) for part in (network.standardised(_known(corpus)), standardised))
+        centre, components = principal_components(known, latents)
+        rebuilt = (pieces - centre) @ components @ components.T + centre
+        return {
+            "measured_on": "held-out tracks" if held_out else "training tracks",
+            "autoencoder": round(float(network.drawn_amiss(torch.from_numpy(windows))), 4),
+            "mean_of_each_bin": round(float(standardised.square().mean()), 4),
+            "principal_components": round(float((rebuilt - pieces).square().mean()), 4),
+            "numbers_a_window": latents * (FRAMES // PATCH_FRAMES),
+        }
+
+
+def _known(corpus: Corpus) -> torch.Tensor:
+    """Log-mels (n, frames, mels) from at most 128 training tracks."""
+    return torch.from_numpy(corpus.windows_of(corpus.sample(corpus.training, 128), 2))
+
+
+def principal_components(pieces: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean of pieces (…, dim) and the directions (dim, count) in which they vary most."""
+    pieces = pieces.reshape(-1, pieces.shape[-1])
+    centre = pieces.mean(0)
+    _, directions = torch.linalg.eigh((pieces - centre).T @ (pieces - centre))
+    return centre, directions[:, -count:]

@@ -1,0 +1,290 @@
+"""The audio GRU: it listens from left to right, foretells what comes, and so can follow a live stream.
+
+It is trained to say the frame four frames ahead (autoregressive predictive coding, Chung et al. 2019) and to find a
+track's other window among those of other tracks. It runs in one direction only, its convolution needs no frame but
+the last five, and it begins anew every window: so what it knows after any number of frames is a small state, and a
+stream gives the same vector as the whole windows at once.
+
+A track's vector is the mean and the maximum of the GRU's outputs in each window, averaged over the windows, centred
+and z-scored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from segue.audio.mel import FRAMES, MELS
+from segue.encoders.augment import gain_and_tilt
+from segue.encoders.contract import Encoder, Mels, Tensors, Vector, checked, new_card
+from segue.encoders.corpus import Corpus
+from segue.encoders.losses import nt_xent
+from segue.encoders.standard import Standard, unit
+from segue.encoders.training import Learner, Schedule, calm, fill, learn, numpy_of
+from segue.progress import Progress, silent
+from segue.settings import Size
+
+__all__ = ["Heard", "SoundGru", "SoundGruSettings"]
+
+KERNEL, STRIDE = 5, 2
+STEPS = (FRAMES - KERNEL) // STRIDE + 1
+"""Steps of the GRU in one window."""
+
+
+@dataclass(frozen=True)
+class SoundGruSettings:
+    """Everything about the audio GRU that can differ; the size dial sets it."""
+
+    schedule: Schedule
+    inputs: int = 128
+    width: int = 192
+    layers: int = 2
+    ahead: int = 4
+    contrast: float = 0.3
+    temperature: float = 0.1
+
+    @classmethod
+    def sized(cls, size: Size) -> Self:
+        """The settings of this size."""
+        if size == "tiny":
+            return cls(Schedule(steps=12, tracks_per_batch=8, frames=FRAMES // 2, evaluations=2))
+        if size == "small":
+            return cls(Schedule(steps=120, frames=FRAMES // 2, evaluations=10))
+        if size == "medium":
+            return cls(Schedule(steps=3_000))
+        return cls(Schedule(steps=20_000, tracks_per_batch=64), inputs=192, width=384)
+
+    @classmethod
+    def restored(cls, written: dict[str, Any]) -> Self:
+        """From a card."""
+        return cls(**{**written, "schedule": Schedule(**written["schedule"])})
+
+
+class SoundGruNetwork(Learner):
+    """Convolution and GRU over log-mels (n, frames, mels)."""
+
+    bins_mean: torch.Tensor
+    bins_deviation: torch.Tensor
+
+    def __init__(self, settings: SoundGruSettings, bins: tuple[Vector, Vector]) -> None:
+        super().__init__()
+        self.settings = settings
+        self.register_buffer("bins_mean", torch.from_numpy(bins[0]))
+        self.register_buffer("bins_deviation", torch.from_numpy(bins[1]))
+        self.convolution = nn.Conv1d(MELS, settings.inputs, KERNEL, stride=STRIDE)
+        self.gru = nn.GRU(settings.inputs, settings.width, settings.layers, batch_first=True)
+        self.foretell = nn.Linear(settings.width, MELS)
+        self.projection = nn.Sequential(nn.Linear(2 * settings.width, 128), nn.GELU(), nn.Linear(128, 128))
+
+    def standardised(self, mels: torch.Tensor) -> torch.Tensor:
+        """The log-mels, each bin centred and in units of its deviation over the training tracks."""
+        return (mels - self.bins_mean) / self.bins_deviation
+
+    def outputs(
+        self, standardised: torch.Tensor, hidden: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the GRU says at each step, (n, steps, width), and its hidden state after the last."""
+        features = nn.functional.gelu(self.convolution(standardised.transpose(1, 2))).transpose(1, 2)
+        outputs, after = self.gru(features, hidden)
+        return outputs, after
+
+    def objective(self, mels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """The error of the foretold frames, and the contrast between tracks."""
+        settings = self.settings
+        heard = self.standardised(gain_and_tilt(mels, generator))
+        outputs, _ = self.outputs(heard)
+        first, second = self.projection(torch.cat([outputs.mean(1), outputs.amax(1)], dim=1)).chunk(2)
+        return self._foretelling(outputs, heard) + settings.contrast * nt_xent(first, second, settings.temperature)
+
+    def error(self, mels: torch.Tensor) -> torch.Tensor:
+        """Mean absolute error of the foretold frames, in deviations of a bin."""
+        standardised = self.standardised(mels)
+        return self._foretelling(self.outputs(standardised)[0], standardised)
+
+    def _foretelling(self, outputs: torch.Tensor, standardised: torch.Tensor) -> torch.Tensor:
+        # Step t has heard frames up to 2t + 4.
+        meant = standardised[:, KERNEL - 1 + self.settings.ahead :: STRIDE]
+        foretold: torch.Tensor = self.foretell(outputs[:, : meant.shape[1]])
+        return (foretold - meant).float().abs().mean()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the GRU holds of a stream. Immutable: a stream can be followed on from any earlier state.
+
+    ``windows`` windows are done, their features summed in ``done``; of the window under way there are ``steps``
+    steps with this ``hidden`` state, sum and maximum, and the last ``frames`` that the convolution still needs.
+    """
+
+    frames: npt.NDArray[np.float32]
+    hidden: torch.Tensor
+    total: npt.NDArray[np.float32]
+    highest: npt.NDArray[np.float32]
+    done: npt.NDArray[np.float32]
+    steps: int = 0
+    windows: int = 0
+
+
+class SoundGru(Encoder):
+    """The trained audio GRU.
+
+    Parameters
+    ----------
+    card
+        What is known of it.
+    network
+        The trained network.
+    standard
+        Of its pooled outputs over the training tracks.
+    """
+
+    name: ClassVar[str] = "gru"
+
+    def __init__(self, card: dict[str, Any], network: SoundGruNetwork, standard: Standard) -> None:
+        self.card = card
+        self.dim = 2 * network.settings.width
+        self._network = network
+        self._standard = standard
+
+    @classmethod
+    def train(
+        cls,
+        mels: Mels,
+        groups: Sequence[str],
+        *,
+        size: Size = "small",
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress = silent,
+    ) -> Self:
+        """Learn from log-mels (see ``Encoder.train``)."""
+        settings = SoundGruSettings.sized(size)
+        return cls.fit(Corpus(mels, groups, seed), settings, size=size, seed=seed, device=device, progress=progress)
+
+    @classmethod
+    def fit(
+        cls,
+        corpus: Corpus,
+        settings: SoundGruSettings,
+        *,
+        size: str = "own",
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress = silent,
+    ) -> Self:
+        """Learn with settings of one's own."""
+        network, learned = learn(
+            lambda: SoundGruNetwork(settings, corpus.bins),
+            corpus,
+            settings.schedule,
+            seed=seed,
+            device=device,
+            progress=progress,
+            stage="training the audio GRU",
+        )
+        standard = Standard.over(
+            corpus, lambda mels: _pooled(network, mels), progress=progress, stage="centring the audio GRU"
+        )
+        card = new_card(
+            cls,
+            dim=2 * settings.width,
+            parameters=sum(parameter.numel() for parameter in network.parameters()),
+            settings=asdict(settings),
+            size=size,
+            seed=seed,
+            data=corpus.card(),
+            **learned,
+        )
+        return cls(card, network, standard)
+
+    def encode(self, mels: Mels) -> Vector:
+        """float32 (dim,) of length 1 (see ``Encoder.encode``)."""
+        return unit(self._standard.apply(_pooled(self._network, mels)))
+
+    def start(self) -> Heard:
+        """The state before the first frame."""
+        settings = self._network.settings
+        nothing = np.zeros(settings.width, dtype=np.float32)
+        return Heard(
+            frames=np.zeros((0, MELS), dtype=np.float32),
+            hidden=torch.zeros(settings.layers, 1, settings.width),
+            total=nothing,
+            highest=np.full_like(nothing, -np.inf),
+            done=np.zeros(2 * settings.width, dtype=np.float32),
+        )
+
+    def step(self, state: Heard, frames: Mels) -> Heard:
+        """The state after these frames as well, float (n, MELS), n being any number; ``state`` stays as it is."""
+        waiting = np.concatenate([state.frames, np.asarray(frames, dtype=np.float32)])
+        while True:
+            # Frames that this window still takes, beside those that came and were kept for the convolution.
+            window_ends = FRAMES - STRIDE * state.steps
+            state = self._within(state, waiting[:window_ends])
+            if len(waiting) < window_ends:
+                return state
+            waiting = waiting[window_ends:]
+            features = np.concatenate([state.total / state.steps, state.highest])
+            begun = self.start()
+            state = Heard(
+                begun.frames, begun.hidden, begun.total, begun.highest, state.done + features, 0, state.windows + 1
+            )
+
+    def embedding(self, state: Heard) -> Vector:
+        """float32 (dim,) of length 1: the stream so far. The window under way counts by the share that was heard.
+
+        Raises
+        ------
+        ValueError
+            Fewer than five frames were heard.
+        """
+        features, weight = state.done.copy(), float(state.windows)
+        if state.steps:
+            share = state.steps / STEPS
+            features += np.float32(share) * np.concatenate([state.total / state.steps, state.highest])
+            weight += share
+        if not weight:
+            raise ValueError(f"nothing can be said before {KERNEL} frames were heard")
+        return unit(self._standard.apply(features / np.float32(weight)))
+
+    def _within(self, state: Heard, frames: npt.NDArray[np.float32]) -> Heard:
+        steps = max(0, (len(frames) - KERNEL) // STRIDE + 1)
+        if not steps:
+            return Heard(frames, state.hidden, state.total, state.highest, state.done, state.steps, state.windows)
+        network = self._network
+        with calm(), torch.inference_mode():
+            outputs, hidden = network.outputs(network.standardised(torch.from_numpy(frames)[None]), state.hidden)
+            total, highest = outputs[0].sum(0).numpy(), outputs[0].amax(0).numpy()
+        return Heard(
+            frames=frames[STRIDE * steps :],
+            hidden=hidden,
+            total=state.total + total,
+            highest=np.maximum(state.highest, highest),
+            done=state.done,
+            steps=state.steps + steps,
+            windows=state.windows,
+        )
+
+    def tensors(self) -> Tensors:
+        """The network's state and the standard."""
+        return {
+            **{f"network.{name}": tensor for name, tensor in numpy_of(self._network).items()},
+            **self._standard.tensors(),
+        }
+
+    @classmethod
+    def restore(cls, card: dict[str, Any], tensors: Tensors) -> Self:
+        """See ``Encoder.restore``."""
+        settings = SoundGruSettings.restored(card["settings"])
+        state = {name.removeprefix("network."): held for name, held in tensors.items() if name.startswith("network.")}
+        network = SoundGruNetwork(settings, (state["bins_mean"].copy(), state["bins_deviation"].copy()))
+        return cls(card, fill(network, state), Standard.restore(tensors))
+
+
+def _pooled(network: SoundGruNetwork, mels: Mels) -> Vector:
+    with calm(), torch.inference_mode():
+        outputs, _ = network.outputs(network.standardised(torch.from_numpy(checked(mels))))
+        return torch.cat([outputs.mean(1), outputs.amax(1)], dim=1).mean(0).numpy()

@@ -1,0 +1,200 @@
+"""Every track of a library gets its vector once, whatever happens on the way."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import insert
+
+from segue.audio.listen import SHAPE, mel_windows
+from segue.encoders.embedding import KEPT, embed_tracks, keep_mels, load_vectors, unheard_tracks
+from segue.encoders.rows import RowStore
+from segue.encoders.statistics import MelStatistics
+from segue.errors import NotReady
+from segue.home import Home
+from segue.store import Database
+from segue.store.schema import unheard
+from segue.types import Track
+
+MakeSound = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def tracks(make_sound: MakeSound, tmp_path_factory: pytest.TempPathFactory) -> list[Track]:
+    """Twelve tracks, not in order of their ids; 05 is silent."""
+    folder = tmp_path_factory.mktemp("music")
+    found = []
+    for i in (7, 3, 11, 0, 5, 9, 1, 2, 10, 4, 8, 6):
+        samples = np.zeros((1, 32_000), np.float32) if i == 5 else None
+        frequencies = (200.0 + 150 * i, 3_000.0 - 100 * i)
+        path = folder / f"{i:02d}.wav"
+        make_sound(path, seconds=2, rate_hz=16_000, channels=1, frequencies=frequencies, noise=i, samples=samples)
+        found.append(Track(f"{i:02d}", f"Track {i}", path=path))
+    return found
+
+
+@pytest.fixture(scope="module")
+def encoder(tracks: list[Track]) -> MelStatistics:
+    mels = np.stack([mel_windows(track.path) for track in tracks if track.path and track.id != "05"])
+    return MelStatistics.train(mels, [str(row) for row in range(len(mels))])
+
+
+class Place:
+    def __init__(self, folder: Path) -> None:
+        self.home = Home(folder)
+        self.database = Database(self.home.database)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    found = Place(tmp_path / "home")
+    yield found
+    found.database.close()
+
+
+HEARD = [f"{i:02d}" for i in range(12) if i != 5]
+
+
+def test_what_was_heard_is_kept_in_order_of_ids(place: Place, tracks: list[Track]) -> None:
+    kept = keep_mels(place.home, place.database, tracks, workers=2)
+    assert kept.ids() == HEARD
+    assert kept.matrix().shape == (11, *SHAPE)
+    assert kept.matrix().dtype == np.float16
+    paths = {track.id: track.path for track in tracks}
+    for row, track_id in enumerate(HEARD):
+        path = paths[track_id]
+        assert path is not None
+        assert np.array_equal(kept.matrix()[row], mel_windows(path))
+    assert unheard_tracks(place.database) == {"05": "it is silent"}
+
+
+def test_vectors_do_not_depend_on_how_they_came_about(
+    place: Place, tracks: list[Track], encoder: MelStatistics, tmp_path: Path
+) -> None:
+    straight = embed_tracks(place.home, place.database, encoder, "0001", tracks, workers=2)
+    assert straight.ids == tuple(HEARD)
+    other = Place(tmp_path / "other")
+    keep_mels(other.home, other.database, tracks[:4], workers=1)
+    embed_tracks(other.home, other.database, encoder, "0001", tracks[3:6], workers=1)
+    piecemeal = embed_tracks(other.home, other.database, encoder, "0001", tracks, workers=1)
+    assert sorted(piecemeal.ids) == HEARD
+    assert np.array_equal(piecemeal.matrix_for(HEARD), straight.matrix)
+    other.database.close()
+    for track in tracks:
+        if track.id != "05":
+            assert track.path is not None
+            alone = encoder.encode(mel_windows(track.path))
+            assert np.array_equal(straight.matrix_for([track.id])[0], alone)
+            assert straight.search(alone, 1)[0][0] == track.id
+    assert np.allclose(np.linalg.norm(straight.matrix, axis=1), 1)
+    loaded = load_vectors(place.home, place.database, "statistics-0001")
+    assert loaded.ids == straight.ids
+    assert np.array_equal(loaded.matrix, straight.matrix)
+
+
+def test_what_is_done_is_not_done_again(place: Place, tracks: list[Track], encoder: MelStatistics) -> None:
+    gone = [Track(track.id, track.title, path=Path("/nowhere") / f"{track.id}.wav") for track in tracks]
+    keep_mels(place.home, place.database, tracks[:6], workers=1)
+    told: list[tuple[str, int | None]] = []
+    keep_mels(place.home, place.database, gone[:6], workers=1, progress=lambda *said: told.append((said[0], said[2])))
+    assert told == [("listening", 0)]
+    vectors = embed_tracks(place.home, place.database, encoder, "0001", gone[:6], workers=1)
+    assert set(vectors.ids) == {track.id for track in tracks[:6]} - {"05"}
+    before = vectors.matrix.copy()
+    assert np.array_equal(embed_tracks(place.home, place.database, encoder, "0001", gone, workers=1).matrix, before)
+
+
+def test_a_file_that_is_away_is_heard_when_it_is_back(
+    place: Place, tracks: list[Track], encoder: MelStatistics, tmp_path: Path
+) -> None:
+    away = Track("away", "Away", path=tmp_path / "away.wav")
+    unknown = Track("unknown", "Known from listening")
+    assert embed_tracks(place.home, place.database, encoder, "0001", [away, unknown], workers=1).ids == ()
+    assert unheard_tracks(place.database) == {}
+    assert tracks[0].path is not None
+    (tmp_path / "away.wav").write_bytes(tracks[0].path.read_bytes())
+    assert embed_tracks(place.home, place.database, encoder, "0001", [away, unknown], workers=1).ids == ("away",)
+
+
+def test_a_track_that_gives_no_sound_is_not_tried_twice(
+    place: Place, tracks: list[Track], encoder: MelStatistics, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"no sound")
+    track = Track("a", "A", path=path)
+    keep_mels(place.home, place.database, [track], workers=1)
+    assert unheard_tracks(place.database) == {"a": "not a sound file, or a damaged one"}
+    assert tracks[0].path is not None
+    path.write_bytes(tracks[0].path.read_bytes())
+    assert embed_tracks(place.home, place.database, encoder, "0001", [track], workers=1).ids == ()
+
+
+def test_a_track_that_has_a_row_is_no_longer_unheard(place: Place, tracks: list[Track], encoder: MelStatistics) -> None:
+    keep_mels(place.home, place.database, tracks[:1], workers=1)
+    with place.database.writing() as connection:
+        connection.execute(insert(unheard), [{"track_id": tracks[0].id, "reason": "it was"}])
+    embed_tracks(place.home, place.database, encoder, "0001", tracks[:1], workers=1)
+    assert unheard_tracks(place.database) == {}
+
+
+def test_another_encoder_under_the_same_version_is_asked_anew(
+    place: Place, tracks: list[Track], encoder: MelStatistics
+) -> None:
+    first = embed_tracks(place.home, place.database, encoder, "0001", tracks[:6], workers=1).matrix.copy()
+    mels = np.stack([mel_windows(track.path) for track in tracks[6:9] if track.path])
+    other = MelStatistics.train(mels, ["a", "b", "c"])
+    second = embed_tracks(place.home, place.database, other, "0001", tracks[:6], workers=1)
+    assert second.matrix.shape == first.shape
+    assert not np.allclose(second.matrix, first)
+
+
+def test_nothing_embedded_is_not_ready(place: Place) -> None:
+    with pytest.raises(NotReady, match="segue train"):
+        load_vectors(place.home, place.database, "ears-0001")
+
+
+LISTENER = """
+import sys
+from pathlib import Path
+from segue.encoders import embedding
+from segue.home import Home
+from segue.store import Database
+from segue.types import Track
+
+embedding.BATCH_TRACKS = 2
+home = Home(sys.argv[1])
+tracks = [Track(path.stem, path.stem, path=path) for path in map(Path, sys.argv[2:])]
+database = Database(home.database)
+print("ready", flush=True)
+embedding.keep_mels(home, database, tracks, workers=1)
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(tracks: list[Track], tmp_path: Path) -> None:
+    paths = [str(track.path) for track in tracks]
+    lengths: list[int] = []
+    for wait_s in (0.02, 0.05, 0.08, None):
+        with subprocess.Popen(
+            [sys.executable, "-c", LISTENER, str(tmp_path / "killed"), *paths], stdout=subprocess.PIPE
+        ) as run:
+            assert run.stdout is not None
+            assert run.stdout.readline() == b"ready\n"
+            if wait_s is not None:
+                time.sleep(wait_s)
+                run.send_signal(signal.SIGKILL)
+        place = Place(tmp_path / "killed")
+        kept = RowStore(place.database, place.home.vectors, KEPT, SHAPE, np.float16)
+        lengths.append(len(kept))
+        place.database.close()
+    straight = Place(tmp_path / "straight")
+    keep_mels(straight.home, straight.database, tracks, workers=1)
+    straight.database.close()
+    assert lengths[-1] == len(HEARD)
+    assert any(length < len(HEARD) for length in lengths), "it was killed on its way"
+    file = Path("vectors") / KEPT / "rows.bin"
+    assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "straight" / file).read_bytes()
