@@ -118,11 +118,14 @@ def top_k(scores: Scores, k: int) -> npt.NDArray[np.int64]:
     k = min(k, len(scores))
     if k <= 0:
         return np.zeros(0, dtype=np.int64)
-    if 4 * k < len(scores):
-        # Partition keeps the cost linear; every score equal to the k-th stays in, so that ties fall by position.
-        bound = np.partition(scores, len(scores) - k)[len(scores) - k]
-        candidates = np.flatnonzero(scores >= bound)
-    else:
-        candidates = np.arange(len(scores))
-    order = np.argsort(-scores[candidates], kind="stable")
-    return candidates[order[:k]].astype(np.int64)
+    columns = max(1_024, 4 * k)
+    height = len(scores) // columns
+    if height < 2:
+        return np.argsort(-scores, kind="stable")[:k].astype(np.int64)
+    # The k-th highest of the columns' maxima is at most the k-th highest of all, and close below it: two passes over
+    # the scores leave little to sort, also where most of them are equal (which np.partition is slow at).
+    maxima = scores[: height * columns].reshape(height, columns).max(axis=0)
+    bound = np.partition(maxima, columns - k)[columns - k]
+    above = np.flatnonzero(scores > bound)
+    above = above[np.argsort(-scores[above], kind="stable")[:k]]
+    return np.concatenate([above, np.flatnonzero(scores == bound)[: k - len(above)]]).astype(np.int64)

@@ -1,0 +1,303 @@
+"""The session GRU, serving: one step a listen, one matrix product an answer, in NumPy.
+
+In: weights that ``gru_training`` learned, items, one listener's events. Out: a score a track. ::
+
+    e_i   = id_i + tower · sound_i                              what a track is, in and out (tied)
+    x_t   = LayerNorm(e + action + completion + gap)            what happened
+    h_t   = GRU(x_t, h_{t-1})                                   who the listener is now
+    q     = h ⊙ (1 + scale(now)) + shift(now)                   what they want at this moment
+    score = q · e_i + bias_i
+
+``now`` is the gap since their last listen, the hour and the weekday. The state is carried through the whole history
+and never reset: at width 128 it is 512 bytes. A track that nobody played has no id and is placed by its sound alone;
+of one without a sound either, nothing can be said. Training needs torch, serving doesn't: a step of this
+size is all overhead there.
+
+Hidasi & Karatzoglou 2018, "Recurrent neural networks with top-k gains for session-based recommendations" (tied
+vectors, shared negatives); Cho et al. 2014 for the unit itself.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.errors import DamagedHome, NotReady
+from segue.listening.context import gap_bin, hour_of_week
+from segue.listening.events import Event, Events, Items
+from segue.progress import Progress, silent
+from segue.settings import Size
+from segue.taste.contract import CHUNK, Scores, TasteModel
+from segue.taste.files import positions, read_model, write_model
+
+__all__ = ["GruSettings", "GruState", "Moments", "SessionGru"]
+
+Floats = npt.NDArray[np.float32]
+
+HOURS, DAYS = 24, 7
+COMPLETION_EDGES = (0.1, 0.3, 0.6, 0.9)
+COMPLETION_BINS = len(COMPLETION_EDGES) + 2
+"""Five shares of the track, and one bin for "unknown"."""
+
+SHAPES = {
+    "id": 2,
+    "bias": 1,
+    "cold_bias": 1,
+    "tower": 2,
+    "action": 2,
+    "completion": 2,
+    "gap": 2,
+    "norm_scale": 1,
+    "norm_shift": 1,
+    "input_weight": 2,
+    "input_bias": 1,
+    "hidden_weight": 2,
+    "hidden_bias": 1,
+    "now_gap": 2,
+    "now_hour": 2,
+    "now_day": 2,
+}
+"""Every weight and its number of dimensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class GruSettings:
+    """How large the network is and how it is trained.
+
+    Attributes
+    ----------
+    width
+        Numbers in the state and in a track's vector.
+    epochs, patience
+        Passes over the events at most, and how many may bring nothing before training stops.
+    learning_rate
+        Of Adam, at its highest; it falls to a tenth along the epochs.
+    dropout
+        Share of an event's numbers, and of a query's, dropped in training.
+    id_dropout
+        Share of the tracks whose id is hidden from one batch, so that their sound learns to stand for them.
+    full_softmax_tracks, negatives, negative_power
+        Up to so many tracks every track is ranked in training; beyond, so many drawn ones, by plays to this power.
+    skip_weight
+        What it counts that a skipped track was not a good answer, against one that was.
+    finishing
+        Passes over everything at the end, the newest listens included.
+    piece, batch_events
+        Events through which gradients flow, and events in a batch.
+    """
+
+    width: int = 64
+    epochs: int = 10
+    patience: int = 2
+    learning_rate: float = 5e-3
+    dropout: float = 0.3
+    id_dropout: float = 0.15
+    full_softmax_tracks: int = 5_000
+    negatives: int = 512
+    negative_power: float = 0.75
+    skip_weight: float = 0.3
+    finishing: int = 4
+    piece: int = 32
+    batch_events: int = 256
+
+    @classmethod
+    def of(cls, size: Size) -> Self:
+        """The settings of one position of the dial.
+
+        Examples
+        --------
+        >>> GruSettings.of("large").width
+        256
+        """
+        match size:
+            case "tiny":
+                return cls(width=32, epochs=2, finishing=1)
+            case "small":
+                return cls()
+            case "medium":
+                return cls(width=128, epochs=15, negatives=1_024)
+            case "large":
+                return cls(width=256, epochs=20, negatives=2_048, full_softmax_tracks=20_000)
+
+
+class Moments(NamedTuple):
+    """When and how events happened, as the network's small vocabularies: int64 (events,) each."""
+
+    action: npt.NDArray[np.int64]
+    completion: npt.NDArray[np.int64]
+    gap: npt.NDArray[np.int64]
+    hour: npt.NDArray[np.int64]
+    day: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        started_at: npt.NDArray[np.int64],
+        before: npt.NDArray[np.int64],
+        outcome: npt.NDArray[np.int8],
+        completion: Floats,
+    ) -> Self:
+        """Sort events into bins; ``before`` is when each one's predecessor began, 0 where there is none."""
+        timed = started_at > 0
+        known = ~np.isnan(completion)
+        bins = np.searchsorted(COMPLETION_EDGES, np.where(known, completion, 0), side="right") + 1
+        week = hour_of_week(started_at)
+        return cls(
+            outcome.astype(np.int64),
+            np.where(known, bins, 0),
+            gap_bin(np.where(timed & (before > 0), np.maximum(started_at - before, 0), np.nan)),
+            np.where(timed, week % HOURS, HOURS),
+            np.where(timed, week // HOURS, DAYS),
+        )
+
+    @classmethod
+    def of_events(cls, events: Events) -> Self:
+        """The same of whole histories, one or many."""
+        before = np.concatenate([np.zeros(1, dtype=np.int64), events.started_at])[:-1].copy()
+        before[events.offsets[:-1][np.diff(events.offsets) > 0]] = 0
+        return cls.of(events.started_at, before, events.outcome, events.completion)
+
+
+class GruState(NamedTuple):
+    """The hidden numbers, float32 (width,), and when the last event began (0: unknown)."""
+
+    hidden: Floats
+    last_at: int
+
+
+class SessionGru(TasteModel[GruState]):
+    """A GRU over everything a listener did."""
+
+    name: ClassVar[str] = "gru"
+
+    def __init__(self, settings: GruSettings | None = None) -> None:
+        self.settings = settings or GruSettings()
+        self._fitted: dict[str, Any] = {}
+        self.items = Items(())
+        self._ids: tuple[str, ...] = ()
+
+    def fit(self, events: Events, items: Items, *, seed: int = 0, progress: Progress = silent) -> dict[str, Any]:
+        """Train; the card holds the settings and the curves of loss."""
+        from segue.taste.gru_training import train
+
+        seen = np.unique(events.track)
+        weights, curves = train(events, items, seen, self.settings, seed=seed, progress=progress)
+        self._fitted = {"settings": asdict(self.settings), "seed": seed, **curves}
+        self._serve(items, tuple(items.ids[row] for row in seen), weights)
+        return self._fitted
+
+    def _serve(self, items: Items, ids: tuple[str, ...], weights: dict[str, Floats]) -> None:
+        self.items, self._ids, self._weights = items, ids, weights
+        row = positions(items.ids, ids)
+        self._vectors: Floats = np.vstack([weights["id"], np.zeros((1, weights["id"].shape[1]), dtype=np.float32)])[row]
+        self._bias: Floats = np.append(weights["bias"], weights["cold_bias"])[row]
+        known, dim = row >= 0, len(weights["tower"])
+        if items.vectors is not None and dim:
+            if items.vectors.shape[1] != dim:
+                raise NotReady(
+                    f"this gru was trained on sounds of {dim} numbers and these tracks have "
+                    f"{items.vectors.shape[1]}: run 'segue train' to make it anew"
+                )
+            self._vectors = self._vectors + items.vectors @ weights["tower"]
+            known = known | items.heard
+        self._bias[~known] = -np.inf
+
+    def start(self) -> GruState:
+        """Zeros."""
+        return GruState(np.zeros(self._vectors.shape[1], dtype=np.float32), 0)
+
+    def step(self, state: GruState, event: Event) -> GruState:
+        """One step of the unit."""
+        moments = Moments.of(
+            np.array([event.started_at], dtype=np.int64),
+            np.array([state.last_at], dtype=np.int64),
+            np.array([event.outcome], dtype=np.int8),
+            np.array([event.completion], dtype=np.float32),
+        )
+        gates = self._input_gates(np.array([event.track]), moments)
+        return GruState(self._unit(gates[0], state.hidden), event.started_at)
+
+    def score(self, state: GruState, at: int = 0) -> Scores:
+        """float32 (tracks,): logits of what comes next at this moment."""
+        scores: Scores = self._rank(state.hidden[None], np.array([at], dtype=np.int64), np.array([state.last_at]))[0]
+        return scores
+
+    def along(self, events: Events, targets: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Scores]]:
+        """As the contract says; the inputs of a whole history in one product, the answers of a chunk in another."""
+        gates = self._input_gates(events.track, Moments.of_events(events))
+        last_at = np.concatenate([[0], events.started_at])
+        hidden, reached = self.start().hidden, 0
+        for first in range(0, len(targets), CHUNK):
+            chunk = targets[first : first + CHUNK]
+            states = np.empty((len(chunk), len(hidden)), dtype=np.float32)
+            for row, target in enumerate(chunk):
+                while reached < target:
+                    hidden = self._unit(gates[reached], hidden)
+                    reached += 1
+                states[row] = hidden
+            yield chunk, self._rank(states, events.started_at[chunk], last_at[chunk])
+
+    def follow(self, events: Events) -> GruState:
+        """The state after all of one listener's events."""
+        hidden = self.start().hidden
+        for gates in self._input_gates(events.track, Moments.of_events(events)):
+            hidden = self._unit(gates, hidden)
+        return GruState(hidden, int(events.started_at[-1]) if len(events) else 0)
+
+    def _input_gates(self, track: npt.NDArray[Any], moments: Moments) -> Floats:
+        weights = self._weights
+        event = self._vectors[track] + weights["action"][moments.action]
+        event += weights["completion"][moments.completion] + weights["gap"][moments.gap]
+        event -= event.mean(axis=1, keepdims=True)
+        event /= np.sqrt(np.square(event).mean(axis=1, keepdims=True) + np.float32(1e-5))
+        event = event * weights["norm_scale"] + weights["norm_shift"]
+        return np.asarray(event @ weights["input_weight"].T + weights["input_bias"], dtype=np.float32)
+
+    def _unit(self, gates: Floats, hidden: Floats) -> Floats:
+        width = len(hidden)
+        recurrent = self._weights["hidden_weight"] @ hidden + self._weights["hidden_bias"]
+        # The logistic function through tanh: no overflow, and one call for both gates.
+        both = 0.5 + 0.5 * np.tanh(0.5 * (gates[: 2 * width] + recurrent[: 2 * width]))
+        reset, keep = both[:width], both[width:]
+        new = np.tanh(gates[2 * width :] + reset * recurrent[2 * width :])
+        return np.asarray(new + keep * (hidden - new), dtype=np.float32)
+
+    def _rank(self, hidden: Floats, at: npt.NDArray[np.int64], last_at: npt.NDArray[np.int64]) -> Scores:
+        nothing = np.zeros(len(at))
+        now = Moments.of(at, last_at, nothing.astype(np.int8), nothing.astype(np.float32))
+        weights = self._weights
+        context = weights["now_gap"][now.gap] + weights["now_hour"][now.hour] + weights["now_day"][now.day]
+        scale, shift = np.split(context, 2, axis=1)
+        query = hidden * (1 + scale) + shift
+        scores: Scores = np.asarray(query @ self._vectors.T + self._bias, dtype=np.float32)
+        return scores
+
+    def save(self, directory: Path) -> None:
+        """Write the weights."""
+        write_model(directory, {"model": self.name, **self._fitted}, self._ids, self._weights)
+
+    @classmethod
+    def load(cls, directory: Path, items: Items) -> Self:
+        """Read the weights; a track without an id in them is placed by its sound.
+
+        Raises
+        ------
+        DamagedHome
+            The folder does not hold this model.
+        NotReady
+            The items have the sounds of another encoder than the one it was trained on.
+        """
+        card, ids, arrays = read_model(directory, cls.name, SHAPES)
+        fitted = {key: value for key, value in card.items() if key not in {"model", "sha256"}}
+        try:
+            model = cls(GruSettings(**fitted["settings"]))
+        except (KeyError, TypeError) as error:
+            raise DamagedHome(
+                f"{directory} holds settings of another version: run 'segue train' to renew it"
+            ) from error
+        model._fitted = fitted
+        model._serve(items, ids, arrays)
+        return model

@@ -1,0 +1,77 @@
+"""The taste models by name. A model's module is imported when it is asked for: a listing must not cost a second."""
+
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from segue.errors import DamagedHome, NotFound
+from segue.listening.events import Items
+from segue.settings import Size
+from segue.taste.contract import TasteModel
+from segue.taste.files import read_card
+
+__all__ = ["MODELS", "load_model", "make", "model_class"]
+
+MODELS = {
+    "popularity": "segue.taste.popularity:Popularity",
+    "sound": "segue.taste.sound:Sound",
+    "rules": "segue.taste.rules:Rules",
+    "gru": "segue.taste.gru:SessionGru",
+}
+"""Where each model's class stands."""
+
+
+def model_class(name: str) -> type[TasteModel[Any]]:
+    """The class of a model.
+
+    Raises
+    ------
+    NotFound
+        There is no such model; the message names the nearest.
+    """
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, n=1)
+        raise NotFound(
+            f"no taste model is called {name!r}: "
+            + (f"did you mean {near[0]}?" if near else f"take {', '.join(MODELS)}")
+        )
+    module, _, attribute = MODELS[name].partition(":")
+    found: type[TasteModel[Any]] = getattr(import_module(module), attribute)
+    return found
+
+
+def make(name: str, size: Size = "small") -> TasteModel[Any]:
+    """An unfitted model; ``size`` moves those that have a size.
+
+    Examples
+    --------
+    >>> make("rules").name
+    'rules'
+
+    Raises
+    ------
+    NotFound
+        There is no such model.
+    """
+    kind: Callable[..., TasteModel[Any]] = model_class(name)
+    if name == "gru":
+        from segue.taste.gru import GruSettings
+
+        return kind(GruSettings.of(size))
+    return kind()
+
+
+def load_model(directory: Path, items: Items) -> TasteModel[Any]:
+    """The model that was saved in a folder, serving these items.
+
+    Raises
+    ------
+    DamagedHome
+        The folder does not hold a model that this version knows.
+    """
+    name = read_card(directory)["model"]
+    if name not in MODELS:
+        raise DamagedHome(f"{directory} holds a model called {name!r}, unknown here: run 'segue train' to make it anew")
+    return model_class(name).load(directory, items)
