@@ -1,0 +1,1 @@
+"""One honest evaluator for every model of choice: splits, full ranking, metrics with intervals, a report."""

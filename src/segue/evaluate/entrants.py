@@ -1,0 +1,63 @@
+"""Which models are measured: the baselines first, those asked for by name, and anybody's own."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from segue.errors import BadInput, NotFound
+from segue.settings import Size
+from segue.taste.contract import TasteModel
+
+__all__ = ["DEFAULT", "choose", "enter"]
+
+DEFAULT = ("popularity", "rules", "sound", "gru")
+"""Strong simple baselines first; "sound" only where there are vectors."""
+
+Entrants = dict[str, TasteModel[Any] | None]
+
+
+def choose(models: Sequence[str | TasteModel[Any]], *, sound: bool) -> Entrants:
+    """Each model's name in order, with the model itself where one was handed in.
+
+    Parameters
+    ----------
+    models
+        Names, or models of one's own; "all" stands for every name there is; none at all for ``DEFAULT``.
+    sound
+        Whether there are vectors.
+
+    Raises
+    ------
+    NotFound
+        No model has this name; the message tells the nearest.
+    BadInput
+        A name is there twice, or "sound" is asked for without vectors.
+    """
+    from segue.taste.registry import MODELS
+
+    possible = [name for name in MODELS if sound or name != "sound"]
+    if not models:
+        models = [name for name in DEFAULT if name in possible]
+    elif "all" in models:
+        models = [*possible, *(model for model in models if model != "all" and model not in possible)]
+    chosen: Entrants = {}
+    for model in models:
+        name = model if isinstance(model, str) else model.name
+        if name in chosen:
+            raise BadInput(f"the model {name} is asked for twice: name each once")
+        if isinstance(model, str) and name not in MODELS:
+            near = difflib.get_close_matches(name, MODELS, n=1)
+            raise NotFound(
+                f"no model is called {name}: " + (f"did you mean {near[0]}?" if near else f"take {', '.join(MODELS)}")
+            )
+        if model == "sound" and not sound:
+            raise BadInput("the model sound must know how tracks sound: give --vectors, or leave it out")
+        chosen[name] = None if isinstance(model, str) else model
+    return chosen
+
+
+def enter(name: str, own: TasteModel[Any] | None, size: Size) -> TasteModel[Any]:
+    """The model to fit: the one that was handed in, or a fresh one of this name and size."""
+    from segue.taste.registry import make
+
+    return make(name, size) if own is None else own

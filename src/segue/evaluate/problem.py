@@ -1,0 +1,180 @@
+"""What is to be predicted, from what, over which catalogue: two tables brought to the columns that models read.
+
+The catalogue is every track that TRAIN, TEST or the vectors name, sorted by id, so that no result depends on the
+order of rows. A target's history is everything the same listener did before it in TRAIN and in TEST, ordered by
+time, then TRAIN before TEST, then by row: the state moves along, the weights saw TRAIN only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from segue.errors import BadInput
+from segue.evaluate.tables import Table
+from segue.listening.events import Events, Items
+from segue.types import Outcome
+
+__all__ = ["Problem", "pose"]
+
+Mask = npt.NDArray[np.bool_]
+Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Everything a model is measured on.
+
+    Attributes
+    ----------
+    items
+        The catalogue.
+    train
+        What models are fitted on.
+    histories
+        TRAIN and TEST of every listener that has a target, in order.
+    targets
+        int64 (targets,): rows of ``histories`` to predict, rising.
+    rows
+        int64 (targets,): the same as row numbers in TEST.
+    plays
+        int64 (tracks,): how often TRAIN holds each track.
+    repeat, known, known_listener, finished, skipped
+        bool (targets,): heard before by this listener; held by TRAIN; the listener is held by TRAIN; played to the
+        end; skipped, or failed to play.
+    timed
+        Whether there are times and not only positions.
+    group
+        "listener" or "playlist".
+    doubts
+        Sentences a reader of the results must know.
+    """
+
+    items: Items
+    train: Events
+    histories: Events
+    targets: Whole
+    rows: Whole
+    plays: Whole
+    repeat: Mask
+    known: Mask
+    known_listener: Mask
+    finished: Mask
+    skipped: Mask
+    timed: bool
+    group: str
+    doubts: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def target_tracks(self) -> npt.NDArray[np.int32]:
+        """int32 (targets,): the track that truly came, as a row of ``items``."""
+        return self.histories.track[self.targets]
+
+
+def pose(train: Table, test: Table, vectors: tuple[Sequence[str], npt.NDArray[np.float32]] | None = None) -> Problem:
+    """Bring two tables and what is known of sound to one problem.
+
+    Raises
+    ------
+    BadInput
+        TEST marks no row to predict.
+    """
+    if not test.frame["target"].any():
+        raise BadInput("TEST marks no row as target: set target to true where a track is to be predicted")
+    both = pl.concat(
+        [train.frame.with_columns(source=pl.lit(0), target=pl.lit(False)), test.frame.with_columns(source=pl.lit(1))]
+    )
+    ids = pl.concat([both["track"], pl.Series(vectors[0] if vectors else [], dtype=pl.String)]).unique().sort()
+    groups = both["group"].unique().sort()
+    both = both.with_columns(
+        pl.col("track").cast(pl.Enum(ids)).to_physical().cast(pl.Int32),
+        pl.col("group").cast(pl.Enum(groups)).to_physical().cast(pl.Int32),
+    ).sort("group", "moment", "source", "row")
+    items = Items(tuple(ids), vectors=_align(ids, vectors), artist=_artists(both, len(ids)))
+    names = tuple(groups)
+    learned = both.filter(pl.col("source") == 0)
+    histories = both.with_columns(repeat=~pl.struct("group", "track").is_first_distinct()).filter(
+        pl.col("target").any().over("group")
+    )
+    chosen = histories.filter("target")
+    plays = np.bincount(learned["track"].to_numpy(), minlength=len(ids)).astype(np.int64)
+    return Problem(
+        items=items,
+        train=_events(names, learned),
+        histories=_events(names, histories),
+        targets=np.flatnonzero(histories["target"].to_numpy()),
+        rows=chosen["row"].to_numpy().astype(np.int64),
+        plays=plays,
+        repeat=chosen["repeat"].to_numpy(),
+        known=plays[chosen["track"].to_numpy()] > 0,
+        known_listener=np.isin(chosen["group"].to_numpy(), learned["group"].to_numpy()),
+        finished=(chosen["outcome"] == int(Outcome.FINISHED)).to_numpy(),
+        skipped=chosen["outcome"].is_in([int(Outcome.SKIPPED), int(Outcome.FAILED)]).to_numpy(),
+        timed=test.order == "played_at",
+        group=test.group,
+        doubts=_doubts(learned, chosen, timed=test.order == "played_at"),
+    )
+
+
+def _events(names: tuple[str, ...], frame: pl.DataFrame) -> Events:
+    return Events.make(
+        names,
+        frame["group"].to_numpy(),
+        frame["track"].to_numpy(),
+        frame["started_at"].to_numpy(),
+        frame["outcome"].to_numpy(),
+        frame["completion"].to_numpy(),
+    )
+
+
+def _align(ids: pl.Series, vectors: tuple[Sequence[str], npt.NDArray[np.float32]] | None) -> Any:
+    if vectors is None:
+        return None
+    rows = pl.Series(vectors[0], dtype=pl.String).cast(pl.Enum(ids)).to_physical().to_numpy()
+    aligned = np.zeros((len(ids), vectors[1].shape[1]), dtype=np.float32)
+    aligned[rows] = vectors[1]
+    return aligned
+
+
+def _artists(both: pl.DataFrame, tracks: int) -> npt.NDArray[np.int32] | None:
+    named = both.filter(pl.col("artist").is_not_null())
+    if not len(named):
+        return None
+    # TRAIN decides where it names the artist, else TEST; the name most often given, then the first by alphabet.
+    chosen = (
+        named.group_by("track", "source", "artist")
+        .len()
+        .sort(["track", "source", "len", "artist"], descending=[False, False, True, False])
+        .unique("track", keep="first", maintain_order=True)
+    )
+    number = chosen["artist"].rank("dense").cast(pl.Int32) - 1
+    artist = np.full(tracks, -1, dtype=np.int32)
+    artist[chosen["track"].to_numpy()] = number.to_numpy()
+    return artist
+
+
+def _doubts(learned: pl.DataFrame, chosen: pl.DataFrame, *, timed: bool) -> tuple[str, ...]:
+    found = []
+    shared = chosen.join(learned, on=["group", "moment", "track"], how="semi")
+    if len(shared):
+        found.append(
+            f"{len(shared)} of {len(chosen)} targets stand in TRAIN too, at the same place of the same history: "
+            "models have seen the answer"
+        )
+    if timed:
+        ahead = int((chosen["moment"] < learned["moment"].max()).sum())
+    else:
+        last = learned.group_by("group").agg(last=pl.col("moment").max())
+        ahead = len(chosen.join(last, on="group", how="inner").filter(pl.col("moment") < pl.col("last")))
+    if ahead:
+        found.append(
+            f"{ahead} of {len(chosen)} targets lie before rows that models were fitted on: this split teaches "
+            "the future, so trust no number here that depends on time"
+        )
+    return tuple(found)

@@ -1,0 +1,199 @@
+"""One evaluation from files to a report: read, part, pose the problem, follow each model, weigh, write.
+
+Works with no home folder and no audio. One model is held at a time and scores never are, so that memory is bounded
+by the tables, the catalogue and one model.
+"""
+
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from segue.errors import BadInput, NotFound
+from segue.evaluate.entrants import choose, enter
+from segue.evaluate.predictions import Predictions
+from segue.evaluate.problem import Problem, pose
+from segue.evaluate.ranking import Ranking, rank_targets
+from segue.evaluate.report import Report, markdown
+from segue.evaluate.results import figures
+from segue.evaluate.splits import SPLITS, Split, split_by_playlist, split_by_time
+from segue.evaluate.tables import fingerprint, read_tables, read_vectors
+from segue.progress import Progress, silent
+from segue.settings import Size
+from segue.taste.contract import TasteModel
+
+__all__ = ["evaluate"]
+
+WRITTEN = ("train.parquet", "test.parquet", "predictions.parquet", "report.md", "report.json")
+"""In the order in which they come to the report's folder: where report.json stands, all of it is there."""
+
+
+def evaluate(
+    listens: Path | None = None,
+    *,
+    train: Path | None = None,
+    test: Path | None = None,
+    vectors: Path | None = None,
+    models: Sequence[str | TasteModel[Any]] = (),
+    split: str = "time",
+    report: Path,
+    size: Size = "small",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Report:
+    """Measure models on listens and write ``report.json``, ``report.md`` and ``predictions.parquet``.
+
+    Parameters
+    ----------
+    listens
+        A table to split here; ``train.parquet`` and ``test.parquet`` are then written beside the report.
+    train, test
+        A split that is given, instead of ``listens``. The column ``target`` of TEST marks the rows to predict.
+    vectors
+        Parquet with ``track`` and ``vector``: how tracks sound.
+    models
+        Names, or models of one's own that keep the ``TasteModel`` contract; "all" stands for every name there is,
+        none at all for ``entrants.DEFAULT``.
+    split
+        "time" or "playlist"; only for ``listens``.
+    report
+        The folder to write to; made when missing.
+    size, seed
+        Handed to every model; the seed also rules the split by playlist and the intervals.
+    progress
+        Told of each model's fitting and ranking.
+
+    Raises
+    ------
+    NotFound
+        A file, a split or a model is not there.
+    BadInput
+        A table can't be used, or the arguments don't go together.
+    """
+    if (listens is None) == (train is None and test is None) or (train is None) != (test is None):
+        raise BadInput("give either one table of listens to be split, or both --train and --test")
+    if split not in SPLITS:
+        raise NotFound(f"there is no split called {split}: take {' or '.join(SPLITS)}")
+    roles = {"listens": listens, "train": train, "test": test, "vectors": vectors}
+    files = {role: path for role, path in roles.items() if path is not None}
+    _guard(report, files, parts=listens is not None)
+    entrants = choose(models, sound=vectors is not None)
+    parted = _part(listens, train, test, split, seed)
+    problem = pose(parted.train, parted.test, None if vectors is None else read_vectors(vectors))
+    with _publishing(report) as place:
+        if listens is not None:
+            parted.train.given.drop("target").write_parquet(place / "train.parquet")
+            parted.test.given.write_parquet(place / "test.parquet")
+        (place / "parts").mkdir()
+        predictions = Predictions(problem, place / "parts")
+        rankings: dict[str, Ranking] = {}
+        cards: dict[str, Any] = {}
+        timings: dict[str, Any] = {}
+        for name, own in entrants.items():
+            model = enter(name, own, size)
+            began = time.perf_counter()
+            cards[name] = model.fit(problem.train, problem.items, seed=seed, progress=progress)
+            fit_s = time.perf_counter() - began
+            rankings[name] = rank_targets(model, problem, progress=progress)
+            predictions.add(name, rankings[name])
+            timings[name] = _timing(fit_s, rankings[name])
+            del model
+        predictions.join(place / "predictions.parquet")
+        found = {
+            "task": _task(problem, parted),
+            **figures(problem, rankings, seed=seed),
+            "doubts": [*problem.doubts, *_broken(rankings)],
+            "settings": {"models": list(entrants), "size": size, "seed": seed},
+            "data": {role: fingerprint(path) for role, path in files.items()},
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("segue", "numpy", "polars", "torch")},
+            },
+            "cards": cards,
+            "timings": timings,
+        }
+        # File names may hold bytes that are no UTF-8.
+        (place / "report.md").write_text(markdown(found), "utf-8", "backslashreplace")
+        (place / "report.json").write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", "utf-8")
+    return Report(report, found)
+
+
+def _guard(report: Path, files: dict[str, Path], *, parts: bool) -> None:
+    if report.exists() and not report.is_dir():
+        raise BadInput(f"{report} is a file: give a folder with --report")
+    places = {(report / name).resolve() for name in (WRITTEN if parts else WRITTEN[2:])}
+    for path in files.values():
+        if path.resolve() in places:
+            raise BadInput(f"the report would write over {path}: give another folder with --report")
+
+
+def _part(listens: Path | None, train: Path | None, test: Path | None, split: str, seed: int) -> Split:
+    if train is not None and test is not None:
+        first, second = read_tables([train, test])
+        return Split(first, second, {"kind": "given", "rule": "as given in TRAIN and TEST"})
+    assert listens is not None
+    if split == "playlist":
+        return split_by_playlist(read_tables([listens], ("playlist", "listener"))[0], seed=seed)
+    return split_by_time(read_tables([listens])[0])
+
+
+def _task(problem: Problem, parted: Split) -> dict[str, Any]:
+    return {
+        "split": parted.said,
+        "group": problem.group,
+        "order": parted.test.order,
+        "train_rows": len(parted.train),
+        "test_rows": len(parted.test),
+        "targets": len(problem),
+        "listeners": len(set(problem.histories.listener[problem.targets].tolist())),
+        "catalogue": len(problem.items),
+        "catalogue_in_train": int((problem.plays > 0).sum()),
+        "catalogue_with_vector": int(problem.items.heard.sum()),
+    }
+
+
+def _timing(fit_s: float, ranking: Ranking) -> dict[str, float]:
+    targets = len(ranking.rank)
+    return {
+        "fit_s": round(fit_s, 3),
+        "score_us_per_target": round(1e6 * ranking.score_s / targets, 1),
+        "rank_us_per_target": round(1e6 * ranking.rank_s / targets, 1),
+    }
+
+
+def _broken(rankings: dict[str, Ranking]) -> list[str]:
+    return [
+        f"{name} gave NaN among its scores for {ranking.broken} targets, which breaks the contract of a model"
+        for name, ranking in rankings.items()
+        if ranking.broken
+    ]
+
+
+@contextmanager
+def _publishing(report: Path) -> Iterator[Path]:
+    """Fill a folder inside the report's; the files move out when the block ends well, else nothing has changed."""
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+        for leftover in report.glob(".evaluation.*.part"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        beside = report / f".evaluation.{os.getpid()}.part"
+        beside.mkdir()
+    except OSError as error:
+        raise BadInput(f"{report} can't be written ({error.strerror}): give another folder with --report") from error
+    try:
+        yield beside
+        ready = [name for name in WRITTEN if (beside / name).exists()]
+        for name in ready:
+            with (beside / name).open("rb") as file:
+                os.fsync(file.fileno())
+        (report / WRITTEN[-1]).unlink(missing_ok=True)
+        for name in ready:
+            (beside / name).replace(report / name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

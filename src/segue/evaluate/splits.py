@@ -1,0 +1,111 @@
+"""Two honest ways to part a table of listens into what is learned from and what is predicted.
+
+By time: one cut for everybody, at the 80 % quantile of all listens. Whatever begins at or after it is predicted, so
+that nothing is learned from a moment later than any target. (A cut per listener, leave-one-out and random splits all
+let the future of one listener teach about the present of another.)
+
+By playlist: whole playlists are held out, chosen by a seeded hash of their id, and the second half of each is
+predicted from what stands before it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import polars as pl
+
+from segue.errors import BadInput
+from segue.evaluate.tables import Table
+
+__all__ = ["Split", "SplitName", "split_by_playlist", "split_by_time"]
+
+SplitName = Literal["time", "playlist"]
+SPLITS = get_args(SplitName)
+TRAIN_SHARE = 0.8
+PLAYLIST_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two tables, and in ``said`` what a report must say of how they came about."""
+
+    train: Table
+    test: Table
+    said: dict[str, Any]
+
+
+def split_by_time(table: Table) -> Split:
+    """Learn from what began strictly before the 80 % quantile of time; predict all that follows.
+
+    A listener first seen after the cut stays: the first target then has nothing before it, the next one has one listen.
+
+    Raises
+    ------
+    BadInput
+        The table has no times, or nothing lies before the cut.
+    """
+    if table.order != "played_at":
+        raise BadInput("a split by time needs the column played_at: add it, or take --split playlist")
+    moments = np.sort(table.frame["moment"].to_numpy())
+    cut = int(moments[int(TRAIN_SHARE * len(moments))])
+    before = (table.frame["moment"] < cut).to_numpy()
+    if not before.any():
+        raise BadInput("a split by time finds no listen before its cut, all times being equal: give real times")
+    rows = _ordered(table)
+    before = before[rows]
+    train = table.take(rows[before], np.zeros(int(before.sum()), dtype=bool))
+    test = table.take(rows[~before], np.ones(int((~before).sum()), dtype=bool))
+    new = set(test.frame["group"].unique()) - set(train.frame["group"].unique())
+    said = {
+        "kind": "time",
+        "cut_s": cut / 1_000_000,
+        "rule": "TRAIN began strictly before one cut at the 80 % quantile of played_at; every listen at or after it "
+        "is a target; listeners first seen after the cut are targets too, at first with an empty history",
+        f"new_{table.group}s": len(new),
+    }
+    return Split(train, test, said)
+
+
+def split_by_playlist(table: Table, *, seed: int = 0) -> Split:
+    """Hold out one playlist in ten, whole; predict the second half of each (the longer half is what is known).
+
+    Which ones depends on the seed and each playlist's own id only, so that adding playlists moves none of the others.
+
+    Raises
+    ------
+    BadInput
+        No playlist with at least two tracks falls on the test side, or none on the other.
+    """
+    rows = _ordered(table)
+    groups = table.frame["group"].unique().to_list()
+    held = {group for group in groups if _share(group, seed) < PLAYLIST_SHARE}
+    numbered = table.frame[rows].select(
+        "group", number=pl.int_range(pl.len()).over("group"), size=pl.len().over("group")
+    )
+    test = numbered["group"].is_in(list(held)).to_numpy()
+    target = (2 * numbered["number"] >= numbered["size"]).to_numpy() & test
+    if not target.any() or test.all():
+        raise BadInput(
+            f"a split by playlist finds too little among {len(groups)} of them: give more playlists, another --seed, "
+            "or your own --train and --test"
+        )
+    said = {
+        "kind": "playlist",
+        "rule": f"whole {table.group}s are held out where blake2b(seed:id) falls in the first tenth; the second half "
+        "of each is predicted, one track at a time, from what stands before it",
+        f"held_out_{table.group}s": len(held),
+        "seed": seed,
+    }
+    train = table.take(rows[~test], np.zeros(int((~test).sum()), dtype=bool))
+    return Split(train, table.take(rows[test], target[test]), said)
+
+
+def _ordered(table: Table) -> np.ndarray[Any, np.dtype[np.int64]]:
+    ordered = table.frame.select("group", "moment", "row").sort("group", "moment", "row")
+    return ordered["row"].to_numpy().astype(np.int64)
+
+
+def _share(group: str, seed: int) -> float:
+    digest = hashlib.blake2b(f"{seed}:{group}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
