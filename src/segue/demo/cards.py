@@ -1,0 +1,129 @@
+"""Model cards, told: the curves, comparisons and facts that a page can show of a training.
+
+In: the cards that a training wrote. Out: values of the story. A card that lacks something lacks a picture, and no more.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from segue.demo.story import Comparison, Curves
+
+__all__ = ["comparisons_of", "curves_of", "facts_of"]
+
+STEPS = ("step", "epoch")
+
+NAMES = {
+    "held_out": "held-out",
+    "train": "training",
+    "trained": "training",
+    "mean_of_each_bin": "mean of each band",
+    "principal_components": "principal components",
+}
+
+
+OBJECTIVE = "What is trained on is harder than the error: parts are masked, and tracks must be told apart."
+
+
+def curves_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, simulated: bool) -> tuple[Curves, ...]:
+    """The training curves of the autoencoder, the audio GRU and the GRU over listens, where the cards hold them."""
+    parts = sound.get("parts", {})
+    told = [
+        _curves("Autoencoder: error", parts.get("autoencoder", sound), OBJECTIVE),
+        _curves("Audio GRU: error", parts.get("gru", {}), OBJECTIVE),
+        _curves("GRU over listens: loss", taste, "Mean −log of the chance it gave what came next.", simulated),
+    ]
+    return tuple(curves for curves in told if curves is not None)
+
+
+def comparisons_of(
+    sound: Mapping[str, Any], taste: Mapping[str, Any], plays: Sequence[int], *, simulated: bool
+) -> tuple[Comparison, ...]:
+    """What the models are worth beside simple ways of doing the same, where the cards hold it.
+
+    Parameters
+    ----------
+    sound, taste
+        The cards.
+    plays
+        How often each track was played: what foretelling by popularity alone knows.
+    simulated
+        Whether the listens are invented.
+    """
+    told = []
+    drawn = sound.get("parts", {}).get("autoencoder", sound).get("reconstruction", {})
+    errors = {NAMES.get(name, name): value for name, value in drawn.items() if isinstance(value, float)}
+    if "autoencoder" in errors:
+        where = drawn.get("measured_on", "held-out tracks")
+        ours = {"autoencoder": errors.pop("autoencoder")}
+        note = (
+            f"Mean squared error on {where}, each band in its own standard deviations. The autoencoder learns to fill "
+            "in what is masked and to tell tracks apart, not only to redraw."
+        )
+        told.append(Comparison("Drawing music again", {**ours, **errors}, lower_is_better=True, note=note))
+    losses = _lists(taste).get("held_out", [])
+    if losses and len(plays):
+        share = np.asarray(plays, dtype=np.float64) / np.sum(plays)
+        share = share[share > 0]
+        hesitation = {
+            "GRU over listens": float(np.exp(min(losses))),
+            "how often each is played": float(np.exp(-(share * np.log(share)).sum())),
+            "nothing known": float(len(plays)),
+        }
+        note = "Between how many tracks it hesitates before each held-out listen (perplexity)."
+        told.append(
+            Comparison("Foretelling the next track", hesitation, lower_is_better=True, note=note, simulated=simulated)
+        )
+    return tuple(told)
+
+
+def facts_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, listens: int) -> dict[str, str]:
+    """The models in a few words each."""
+    facts = {}
+    autoencoder = sound.get("parts", {}).get("autoencoder", sound)
+    data = autoencoder.get("data", {})
+    if "training_tracks" in data:
+        facts["learned the sound from"] = (
+            f"{data['training_tracks']} tracks; {data['held_out_tracks']} others were held out to measure on"
+        )
+    numbers = autoencoder.get("reconstruction", {}).get("numbers_a_window")
+    if numbers:
+        facts["the autoencoder"] = f"draws 8.2 seconds from {numbers:,} numbers, a spectrogram of 24,576"
+    for name, card in (("the models of sound", sound), ("the model of listening", taste)):
+        if card.get("parameters"):
+            facts[name] = f"{card['parameters']:,} weights"
+    facts["learned listening from"] = f"{listens:,} listens, and the order of the tracks on every album"
+    return facts
+
+
+def _curves(title: str, card: Mapping[str, Any], note: str, simulated: bool = False) -> Curves | None:
+    lists = _lists(card)
+    x_label = next((name for name in STEPS if name in lists), None)
+    length = len(lists[x_label]) if x_label else max(map(len, lists.values()), default=0)
+    x = lists.pop(x_label) if x_label else range(1, length + 1)
+    values = {name: tuple(map(float, curve)) for name, curve in lists.items() if len(curve) == length}
+    if length < 2 or not values:
+        return None
+    # What was held out is what counts, so it comes first.
+    ordered = sorted(values, key=lambda name: (not name.startswith(("held", "valid")), name))
+    shown = {NAMES.get(name, name.replace("_", " ")): values[name] for name in ordered}
+    return Curves(title, f"{x_label or 'epoch'}s", tuple(map(float, x)), shown, simulated, note)
+
+
+def _lists(card: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The columns of numbers that a card's curve holds, whether it was kept by column or by row."""
+    held = card.get("curves", card.get("curve", {}))
+    if isinstance(held, Sequence):
+        names = set.intersection(*(set(row) for row in held)) if held else set()
+        held = {name: [row[name] for row in held] for name in names}
+    return {name: list(values) for name, values in held.items() if _numbers(values)}
+
+
+def _numbers(values: Any) -> bool:
+    return (
+        isinstance(values, Sequence)
+        and not isinstance(values, str)
+        and len(values) > 1
+        and all(isinstance(value, int | float) for value in values)
+    )
