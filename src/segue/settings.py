@@ -21,7 +21,8 @@ from segue.errors import BadInput
 
 __all__ = ["RecommendSettings", "Settings", "Size", "load_settings"]
 
-Size = Literal["small", "medium", "large"]
+Size = Literal["tiny", "small", "medium", "large"]
+"""``tiny`` takes seconds: for a first look, and for tests of what is around the models."""
 
 
 class RecommendSettings(BaseModel):
@@ -33,7 +34,10 @@ class RecommendSettings(BaseModel):
     album_spacing: int = Field(default=6, ge=0, description="tracks between two of one album")
     recent_hours: float = Field(default=24.0, ge=0, description="a track heard within these hours is not picked")
     discover: float = Field(
-        default=0.3, ge=0, le=1, description="0 keeps to what the listener knows, 1 to what they have not heard"
+        default=0.3,
+        ge=0,
+        le=1,
+        description="share of picks the listener never heard before; 0 and 1 leave nothing else",
     )
 
 

@@ -1,0 +1,80 @@
+"""The commands together, and what becomes of an error: one line, exit status 1 (usage: 2, Ctrl-C: 130)."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from segue import __version__
+from segue.cli import demo, doctor, embed, evaluate, explain, history, radio, recommend, scan, similar, train
+from segue.cli.screen import complain
+from segue.errors import SegueError
+
+__all__ = ["app", "main"]
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SegueError as error:
+            complain(str(error))
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            complain("stopped; what was done is kept, and the same command goes on from there")
+            raise typer.Exit(130) from None
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (click passes it)
+        return list(self.commands)  # in the order a newcomer needs them
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="A first evening: segue scan ~/Music · segue train · segue radio me --minutes 60 --to tonight.m3u8",
+)
+app.command()(demo.demo)
+app.command()(scan.scan)
+app.command("import")(history.import_)
+app.command()(train.train)
+app.command()(recommend.recommend)
+app.command()(similar.similar)
+app.command()(radio.radio)
+app.command()(explain.explain)
+app.command()(doctor.doctor)
+app.command()(embed.embed)
+app.command()(evaluate.evaluate)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"segue {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def segue(
+    home: Annotated[
+        Path | None,
+        typer.Option(envvar="SEGUE_HOME", help="Where Segue keeps what it knows.", show_default="the data folder"),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,  # noqa: ARG001 (its callback acts)
+) -> None:
+    """Recommend music from what it sounds like and from what people do with it, on your own machine."""
+    if home is not None:
+        os.environ["SEGUE_HOME"] = str(home)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except BrokenPipeError:  # the reader of a pipe has gone, as with "| head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,32 @@
+"""``segue explain``: why a track stands where it stands."""
+
+from typing import Annotated
+
+import typer
+
+from segue.cli.screen import print_json, say, table
+
+
+def explain(
+    listener: Annotated[str, typer.Argument(help="For whom.")],
+    track: Annotated[str, typer.Argument(help="A track: title, “Artist - Title”, id or file.")],
+    at: Annotated[str | None, typer.Option(help='The moment: "22:30" or ISO 8601.', show_default="now")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Explain why a track is, or is not, recommended to a listener."""
+    import segue
+
+    with segue.open() as library:
+        shown = library.explain(listener, track, at=at)
+    if as_json:
+        print_json(shown)
+        return
+    say(f"{shown.track} stands at {shown.rank} of {shown.of} for {listener}, from {shown.basis}: {shown.score:+.2f}")
+    say(f"  {shown.reason}")
+    if shown.filtered:
+        say(f"  It would not be picked now: {shown.filtered}")
+    table("What moved it", ["part", "by"], [(name, round(value, 3)) for name, value in shown.parts.items()])
+    for title, neighbours in (("Pulls it up by sound", shown.near), ("Pushes it down by sound", shown.away)):
+        if neighbours:
+            rows = [(one.name, one.how, round(one.similarity, 2), round(one.weight, 2)) for one in neighbours]
+            table(title, ["track", "what you did", "similarity", "weight"], rows)

@@ -1,0 +1,39 @@
+"""``segue radio``: an endless station, or an evening of it in a playlist."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segue.cli.picks import show_picks
+from segue.cli.screen import print_json, say
+
+
+def radio(
+    listener: Annotated[str, typer.Argument(help="For whom.")] = "me",
+    minutes: Annotated[float, typer.Option(min=1, help="How long.")] = 60,
+    start: Annotated[
+        str | None, typer.Option(help="Begin near this track or audio file.", show_default="the listener's own taste")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Write an M3U8 playlist here.", show_default=False)] = None,
+    at: Annotated[
+        str | None, typer.Option(help='The moment it begins: "22:30" or ISO 8601.', show_default="now")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another evening.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Plan a radio programme for a listener. Planning is not listening: nothing is written to the history."""
+    import segue
+    from segue.recommend.playlists import write_m3u8
+
+    with segue.open() as library:
+        picks = library.programme(listener, minutes=minutes, start=start, at=at, seed=seed)
+    name = f"Segue radio for {listener}"
+    if to is not None:
+        write_m3u8(to, [pick.track for pick in picks], name)
+    if as_json:
+        print_json({"listener": listener, "picks": picks, "playlist": to})
+        return
+    show_picks(name, picks)
+    length_s = sum(pick.track.duration_s or 0 for pick in picks)
+    say(f"{len(picks)} tracks, {length_s / 60:.0f} minutes" + (f", written to {to}" if to else ""))

@@ -1,0 +1,27 @@
+"""``segue recommend``: what to hear now."""
+
+from typing import Annotated
+
+import typer
+
+from segue.cli.picks import show_picks
+from segue.cli.screen import print_json, say
+
+
+def recommend(
+    listener: Annotated[str, typer.Argument(help="For whom.")] = "me",
+    count: Annotated[int, typer.Option("--count", "-k", min=1, help="How many tracks.")] = 10,
+    at: Annotated[str | None, typer.Option(help='The moment: "22:30" or ISO 8601.', show_default="now")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Recommend tracks to a listener, each with the reason that truly ranked it."""
+    import segue
+
+    with segue.open() as library:
+        answer = library.recommend(listener, k=count, at=at)
+    if as_json:
+        print_json(answer)
+        return
+    show_picks(f"For {listener}, from {answer.basis}", answer.picks)
+    for note in answer.notes:
+        say(f"  {note}")

@@ -1,0 +1,227 @@
+"""From a scanned library and its listens to trained models.
+
+Sound first: decode a sample of the tracks, train the encoder on it, give every track a vector. Then taste: events
+and album orders over those vectors. A stage whose inputs are what they were (its fingerprint stands in the card) is
+not done again, so that a killed run goes on where it was and ends in the same bits.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segue.errors import NotReady
+from segue.home import Home
+from segue.progress import Progress, silent
+from segue.settings import Settings
+from segue.store import Database
+from segue.types import Track
+
+if TYPE_CHECKING:
+    from segue.encoders.contract import Encoder
+    from segue.encoders.search import Vectors
+    from segue.listening.events import Events, Items
+
+__all__ = ["Training", "build_items", "current_encoder", "current_vectors", "train"]
+
+EARS, TASTE = "ears", "gru"
+SAMPLE = {"tiny": 100, "small": 500, "medium": 4_000, "large": 20_000}
+"""Tracks the encoder learns from; more bring less than their decoding costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a training made: the cards of both models, and the seconds each stage took (reused stages: none)."""
+
+    sound: Mapping[str, Any]
+    taste: Mapping[str, Any]
+    tracks: int
+    embedded: int
+    listens: int
+    seconds: Mapping[str, float]
+
+
+def train(
+    home: Home, database: Database, tracks: Sequence[Track], settings: Settings, progress: Progress = silent
+) -> Training:
+    """Train the encoder and the taste model on what is here, and publish both.
+
+    Raises
+    ------
+    NotReady
+        There is nothing to learn from.
+    """
+    from segue.encoders.embedding import embed_tracks
+
+    if not tracks:
+        raise NotReady("the library is empty: run 'segue scan FOLDER' on a folder of music first")
+    seconds: dict[str, float] = {}
+    began = time.monotonic()
+    encoder, version = _train_ears(home, database, tracks, settings, progress)
+    seconds["sound"] = time.monotonic() - began
+
+    began = time.monotonic()
+    vectors = embed_tracks(home, database, encoder, version, tracks, workers=settings.workers, progress=progress)
+    seconds["vectors"] = time.monotonic() - began
+
+    began = time.monotonic()
+    items = build_items(database, tracks, vectors)
+    events = _events(database, tracks, items)
+    taste = _train_taste(home, events, items, version, settings, progress)
+    _drop_old_vectors(home, database, version)
+    seconds["taste"] = time.monotonic() - began
+    return Training(encoder.card, taste, len(tracks), len(vectors.ids), len(events), seconds)
+
+
+def current_encoder(home: Home) -> "tuple[Encoder, str] | None":
+    """The encoder that answers now and its version, or None."""
+    from segue.encoders.registry import load_encoder
+
+    place = _serving(home)
+    return (load_encoder(place), place.name) if place else None
+
+
+def current_vectors(home: Home, database: Database) -> "Vectors":
+    """The vectors of the encoder that answers now; none before the first training."""
+    from segue.encoders.embedding import load_vectors
+    from segue.encoders.search import Vectors
+
+    place = _serving(home)
+    if place is None:
+        return Vectors((), np.zeros((0, 1), dtype=np.float32))
+    return load_vectors(home, database, f"{EARS}-{place.name}")
+
+
+def _serving(home: Home) -> Path | None:
+    """The encoder whose vectors the newest taste model knows: a newer one waits until taste has followed."""
+    from segue.taste.files import read_card
+
+    taste = home.latest(TASTE)
+    if taste is not None:
+        place = home.models / EARS / str(read_card(taste).get("ears"))
+        if place.is_dir():
+            return place
+    return home.latest(EARS)
+
+
+def build_items(database: Database, tracks: Sequence[Track], vectors: "Vectors") -> "Items":
+    """Everything a taste model may name: the tracks of the library, then those known from listening only."""
+    from segue.catalogue.names import normalise
+    from segue.listening.events import Items
+    from segue.listening.history import heard_tracks
+
+    own = {track.id for track in tracks}
+    named = [*tracks, *(track for track in heard_tracks(database) if track.id not in own)]
+    ids = tuple(track.id for track in named)
+    artists = [track.album_artist or (track.artists[0] if track.artists else None) for track in named]
+    albums = [f"{artist}\0{track.album}" if track.album else None for track, artist in zip(named, artists, strict=True)]
+    return Items(
+        ids,
+        vectors.matrix_for(ids) if vectors.ids else None,
+        _numbered([normalise(artist) if artist else None for artist in artists]),
+        _numbered([normalise(album) if album else None for album in albums]),
+    )
+
+
+def _train_ears(
+    home: Home, database: Database, tracks: Sequence[Track], settings: Settings, progress: Progress
+) -> "tuple[Encoder, str]":
+    from segue.encoders.contract import read_card
+    from segue.encoders.embedding import keep_mels
+    from segue.encoders.registry import load_encoder, train_encoder
+
+    # Ids are hashes of the sound: the smallest ones are a sample that does not depend on order or names.
+    sample = sorted(tracks, key=lambda track: track.id)[: SAMPLE[settings.size]]
+    fingerprint = _fingerprint(EARS, settings.size, settings.seed, *(track.id for track in sample))
+    newest = home.latest(EARS)
+    if newest is not None and read_card(newest).get("fingerprint") == fingerprint:
+        return load_encoder(newest), newest.name
+    mels = keep_mels(home, database, sample, workers=settings.workers, progress=progress)
+    wanted = {track.id: track for track in sample}
+    rows = [row for row, track_id in enumerate(mels.ids()) if track_id in wanted]
+    if not rows:
+        raise NotReady("none of the tracks could be heard: 'segue doctor' says why")
+    groups = [_group(wanted[track_id]) for track_id in mels.ids() if track_id in wanted]
+    matrix = mels.matrix()
+    encoder = train_encoder(
+        EARS,
+        matrix if len(rows) == len(matrix) else matrix[rows],
+        groups,
+        size=settings.size,
+        seed=settings.seed,
+        device=settings.device,
+        progress=progress,
+    )
+    encoder.card["fingerprint"] = fingerprint
+    with home.publish(EARS) as directory:
+        encoder.save(directory)
+    published = home.latest(EARS)
+    assert published is not None
+    return encoder, published.name
+
+
+def _train_taste(
+    home: Home, events: "Events", items: "Items", ears: str, settings: Settings, progress: Progress
+) -> dict[str, Any]:
+    from segue.taste.files import read_card
+    from segue.taste.registry import make
+
+    columns = (events.listener, events.track, events.started_at, events.outcome, events.completion)
+    vectors = np.zeros(0, dtype=np.float32) if items.vectors is None else items.vectors
+    fingerprint = _fingerprint(
+        TASTE,
+        settings.size,
+        settings.seed,
+        ears,
+        *items.ids,
+        *(column.tobytes() for column in columns),
+        vectors.tobytes(),
+    )
+    newest = home.latest(TASTE)
+    if newest is not None:
+        card = read_card(newest)
+        if card.get("fingerprint") == fingerprint:
+            return card
+    model = make(TASTE, settings.size)
+    card = model.fit(events, items, seed=settings.seed, progress=progress)
+    card |= {"fingerprint": fingerprint, "ears": ears}  # the model saves the card it gave
+    with home.publish(TASTE) as directory:
+        model.save(directory)
+    return card
+
+
+def _drop_old_vectors(home: Home, database: Database, version: str) -> None:
+    from segue.encoders.rows import RowStore
+
+    for place in sorted(home.vectors.glob(f"{EARS}-*")):
+        if place.name != f"{EARS}-{version}":
+            RowStore.drop(database, home.vectors, place.name)
+
+
+def _events(database: Database, tracks: Sequence[Track], items: "Items") -> "Events":
+    from segue.listening.history import load_events
+    from segue.listening.orders import album_order, join
+
+    return join(load_events(database, items.ids), album_order(tracks, items.ids))
+
+
+def _group(track: Track) -> str:
+    """What must not stand on both sides of a split: the album, or the artist of a track without one."""
+    return f"{track.album_artist or ''}\0{track.album}" if track.album else f"\0{track.artist}"
+
+
+def _fingerprint(*parts: str | int | bytes) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else str(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _numbered(names: Sequence[str | None]) -> "np.ndarray[Any, np.dtype[np.int32]]":
+    numbers = {name: number for number, name in enumerate(sorted({name for name in names if name}))}
+    return np.array([numbers[name] if name else -1 for name in names], dtype=np.int32)

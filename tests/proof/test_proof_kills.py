@@ -1,0 +1,129 @@
+"""Killed at twenty random moments, scan, import and train end where one undisturbed run ends: the same rows, the same bits."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from segue.home import Home
+from segue.store import Database
+from segue.store.schema import metadata
+
+KILLS = 20
+TRACKS = 36
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory, make_sound: Callable[..., Path]) -> Path:
+    """A folder of short files in several codecs, two of them broken, and a history beside it."""
+    folder = tmp_path_factory.mktemp("music")
+    for number in range(TRACKS):
+        ending = ("flac", "mp3", "ogg", "m4a")[number % 4]
+        pitch = 90.0 * (1 + number % 6)
+        make_sound(
+            folder / f"album {number % 4}" / f"{number:02d}.{ending}",
+            seconds=12,
+            noise=number,
+            frequencies=[pitch, 2 * pitch, 5 * pitch],
+            tags={"title": f"Title {number}", "artist": f"Artist {number % 5}", "album": f"Album {number % 4}"},
+        )
+    (folder / "broken.mp3").write_text("no sound at all")
+    (folder / "empty.flac").write_bytes(b"")
+    make_sound(folder / "silent.wav", seconds=12, frequencies=[0.0])
+    listens = [
+        {
+            "listened_at": 1_700_000_000 + 240 * number,
+            "track_metadata": {
+                "artist_name": f"Artist {number * 7 % TRACKS % 5}",
+                "track_name": f"Title {number * 7 % TRACKS}",
+                "additional_info": {"duration": 12, "duration_played": 12},
+            },
+        }
+        for number in range(2_000)
+    ]
+    (folder.parent / "listens.jsonl").write_text("\n".join(map(json.dumps, listens)))
+    return folder
+
+
+def snapshot(home: Path) -> dict[str, Any]:
+    """Everything that must be equal: all rows but the time of an import, the vectors and weights to the bit."""
+    database = Database(home / "segue.sqlite")
+    seen: dict[str, Any] = {}
+    with database.reading() as connection:
+        for name, table in metadata.tables.items():
+            columns = [column for column in table.columns if column.name != "imported_at"]
+            seen[name] = sorted(map(repr, connection.execute(select(*columns)).all()))
+    database.close()
+    for matrix in sorted((home / "vectors").glob("*/rows.bin")):
+        seen[matrix.parent.name] = hashlib.sha256(matrix.read_bytes()).hexdigest()
+    for name in ("ears", "gru"):
+        place = Home(home).latest(name)
+        if place is not None:
+            seen[name] = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(place.glob("*.safetensors"))]
+    return seen
+
+
+def commands(music: Path) -> list[list[str]]:
+    history = music.parent / "listens.jsonl"
+    return [["scan", str(music)], ["import", str(history), "--listener", "me"], ["train", "--size", "tiny"]]
+
+
+def start(home: Path, words: list[str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "segue", *words],
+        env={**os.environ, "SEGUE_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finish(home: Path, words: list[str]) -> float:
+    began = time.monotonic()
+    process = start(home, words)
+    _, complaint = process.communicate(timeout=600)
+    assert process.returncode == 0, complaint.decode()
+    return time.monotonic() - began
+
+
+@pytest.mark.slow
+def test_twenty_kills_end_in_the_same_bits(music: Path, tmp_path: Path) -> None:
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    durations = {words[0]: finish(calm, words) for words in commands(music)}
+    dice = random.Random(7)
+    landed = 0
+    for words, kills in zip(commands(music), (8, 3, 9), strict=True):
+        for _ in range(kills):
+            process = start(rough, words)
+            time.sleep(dice.uniform(0.1, 0.95) * durations[words[0]])
+            if process.poll() is None:
+                landed += 1
+                os.killpg(process.pid, signal.SIGKILL)  # the workers too, as a power cut would
+            process.communicate()
+        finish(rough, words)
+    assert landed >= KILLS // 2, "too few kills met a living process for this to prove anything"
+    assert snapshot(rough) == snapshot(calm)
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_one_line_and_leaves_no_process_behind(music: Path, tmp_path: Path) -> None:
+    process = start(tmp_path / "home", ["scan", str(music)])
+    time.sleep(1.5)
+    os.killpg(process.pid, signal.SIGINT)
+    _, complaint = process.communicate(timeout=30)
+    if process.returncode != 0:
+        assert process.returncode == 130
+        assert complaint.decode().count("segue: stopped") == 1
+        assert "Traceback" not in complaint.decode()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
