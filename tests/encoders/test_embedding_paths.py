@@ -10,7 +10,7 @@ import polars
 import pytest
 
 from segue.audio.listen import mel_windows
-from segue.encoders.embedding import EmbedReport, embed_paths
+from segue.encoders.files import EmbedReport, embed_paths
 from segue.encoders.statistics import MelStatistics
 from segue.errors import BadInput, NotFound
 

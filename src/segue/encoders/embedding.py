@@ -1,6 +1,6 @@
 """Every track's sound as a vector: listen once, keep what was heard, encode it.
 
-Tracks (or paths) flow in, rows of ``vectors/`` (or a Parquet file) flow out. Files are decoded by other processes
+Tracks flow in, rows of ``vectors/`` flow out. Files are decoded by other processes
 and encoded here, each track alone, so that its vector does not depend on its neighbours. Rows are kept every 64
 tracks, in order of track id; a killed run goes on where it was.
 
@@ -9,12 +9,8 @@ is not there just now is no such track.
 """
 
 import hashlib
-import io
-import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -22,17 +18,17 @@ import numpy.typing as npt
 from sqlalchemy import delete, insert, select
 
 from segue.audio.listen import SHAPE, mel_windows_of_many
-from segue.catalogue.walk import Found, Skipped, text_of, walk
+from segue.catalogue.walk import text_of
 from segue.encoders.rows import RowStore
 from segue.encoders.search import Vectors
-from segue.errors import BadInput, NotFound, UnreadableAudio
-from segue.home import Home, write_bytes, write_text
+from segue.errors import UnreadableAudio
+from segue.home import Home
 from segue.progress import Progress, silent
 from segue.store import Database
 from segue.store.schema import unheard
 from segue.types import Track
 
-__all__ = ["KEPT", "EmbedReport", "embed_paths", "embed_tracks", "keep_mels", "load_vectors", "unheard_tracks"]
+__all__ = ["KEPT", "Ear", "embed_tracks", "keep_mels", "load_vectors", "unheard_tracks"]
 
 KEPT = "log_mel"
 """The rows of log-mels that encoders are trained on and that new ones are applied to without decoding again."""
@@ -53,17 +49,6 @@ class Ear(Protocol):
 
     def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
         """Everything learned, by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedReport:
-    """What ``embed_paths`` wrote: numbers of files, numbers a vector, and the two files."""
-
-    embedded: int
-    skipped: int
-    dim: int
-    vectors: Path
-    skipped_file: Path
 
 
 def keep_mels(
@@ -140,62 +125,6 @@ def unheard_tracks(database: Database) -> dict[str, str]:
         return {row.track_id: row.reason for row in connection.execute(select(unheard).order_by(unheard.c.track_id))}
 
 
-def embed_paths(
-    paths: Sequence[str | os.PathLike[str]],
-    encoder: Ear,
-    to: Path,
-    *,
-    workers: int = 0,
-    progress: Progress = silent,
-) -> EmbedReport:
-    """Write the vector of each sound file to a Parquet file, without a home folder.
-
-    ``to`` has the columns ``path`` (text; bytes that are no UTF-8 are spelled out) and ``vector`` (list of float32,
-    unit length), one row a readable file, in order of the paths. Beside it NAME.skipped.jsonl has a line
-    ``{"path": …, "reason": …}`` for each file that could not be used. Both are written whole or not at all.
-
-    Parameters
-    ----------
-    paths
-        Sound files, and folders that are searched for them.
-
-    Raises
-    ------
-    NotFound
-        One of the paths does not exist.
-    BadInput
-        ``to`` can't be written.
-    """
-    files, skipped = _files(paths)
-    skipped_file = to.with_name(f"{to.stem}.skipped.jsonl")
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        if to.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        if not os.access(to.parent, os.W_OK):
-            raise PermissionError(None, "permission denied")
-    except OSError as error:
-        raise BadInput(f"{to} can't be written ({error.strerror}): name a file such as vectors.parquet") from error
-    embedded: list[str] = []
-    rows: list[Floats] = []
-    for position, mels in mel_windows_of_many(files, workers, progress):
-        shown = text_of(os.fsencode(files[position]))
-        if isinstance(mels, UnreadableAudio):
-            skipped.append(Skipped(shown, str(mels).removeprefix(f"{shown}: ")))
-        else:
-            embedded.append(shown)
-            rows.append(encoder.encode(mels))
-    skipped.sort(key=lambda one: one.path)
-    matrix = np.stack(rows) if rows else np.zeros((0, encoder.dim), dtype=np.float32)
-    lines = [json.dumps({"path": one.path, "reason": one.reason}, ensure_ascii=False) for one in skipped]
-    try:
-        write_text(skipped_file, "".join(f"{line}\n" for line in lines))
-        write_bytes(to, _parquet(embedded, matrix))
-    except OSError as error:
-        raise BadInput(f"{to} can't be written ({error.strerror}): name another place") from error
-    return EmbedReport(len(embedded), len(skipped), encoder.dim, to, skipped_file)
-
-
 def _checksum(encoder: Ear) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, tensor in sorted(encoder.tensors().items()):
@@ -262,36 +191,3 @@ def _note(database: Database, heard: Collection[str], reasons: Mapping[str, str]
         if reasons:
             noted = [{"track_id": track_id, "reason": reason} for track_id, reason in reasons.items()]
             connection.execute(insert(unheard), noted)
-
-
-def _files(paths: Sequence[str | os.PathLike[str]]) -> tuple[list[str], list[Skipped]]:
-    """The sound files that are meant, each once, sorted, and what could not be looked at."""
-    folders: list[bytes] = []
-    files: set[bytes] = set()
-    skipped: list[Skipped] = []
-    for path in paths:
-        name = os.fsencode(path)
-        if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises where a folder above can't be entered)
-            raise NotFound(f"there is no file or folder {text_of(name)}: check the name")
-        if Path(path).is_dir():
-            folders.append(name)
-        else:
-            files.add(name)
-    for found in walk(sorted(set(folders))):
-        if isinstance(found, Found):
-            files.add(found.path)
-        else:
-            skipped.append(found)
-    return [os.fsdecode(name) for name in sorted(files)], skipped
-
-
-def _parquet(paths: list[str], matrix: Floats) -> bytes:
-    import polars  # 0.1 s, not needed to look a vector up
-
-    vectors = polars.Series("vector", matrix, dtype=polars.Array(polars.Float32, matrix.shape[1]))
-    frame = polars.DataFrame(
-        [polars.Series("path", paths, dtype=polars.String), vectors.cast(polars.List(polars.Float32))]
-    )
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer)
-    return buffer.getvalue()
