@@ -17,7 +17,8 @@ PAGES = Path(__file__).parent / "reference"
 PYTHON = {
     "segue": ["open", "Library"],
     "segue.types": ["Track", "Pick", "Outcome", "Opinion", "Listen", "Feedback"],
-    "segue.recommend.recommender": ["Answer", "Explanation"],
+    "segue.recommend.recommender": ["Answer"],
+    "segue.recommend.explaining": ["Explanation"],
     "segue.recommend.radio": ["Station"],
     "segue.taste.contract": ["TasteModel"],
     "segue.encoders.contract": ["Encoder"],
@@ -77,7 +78,8 @@ def describe(title: str, thing: Any, level: str) -> list[str]:
     """One class or function: signature, docstring, public methods."""
     text = inspect.getdoc(thing)
     assert text, f"{title} has no docstring"
-    lines = ["", f"{level} {title.removeprefix('segue.segue.')}", "", "```python", signature(title, thing), "```", "", *fenced(text)]
+    head = f"{level} {title.removeprefix('segue.segue.')}"
+    lines = ["", head, "", "```python", signature(title, thing), "```", "", *fenced(text)]
     if inspect.isclass(thing):
         for name, member in vars(thing).items():
             if name.startswith("_") or not (callable(member) or isinstance(member, classmethod | property)):
@@ -112,7 +114,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Flags win over the environment, the environment over `segue.toml` in the home folder, the file over the defaults.",
+        "Flags win over the environment, the environment over `segue.toml` in the home folder, that over the defaults.",
         "",
         "| segue.toml | environment | default | |",
         "|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""Killed at twenty random moments, scan, import and train end where one undisturbed run ends: the same rows and bits."""
+"""Killed at twenty random moments, scan, import and train end where an undisturbed run ends: the same rows and bits."""
 
 import hashlib
 import json

@@ -9,9 +9,9 @@ __all__ = ["show_picks"]
 
 
 def show_picks(title: str, picks: Sequence[Pick]) -> None:
-    """Print picks as a numbered table with their reasons."""
-    rows = [
-        (number, pick.track.artist, pick.track.title, pick.track.album or "", round(pick.score, 2), pick.reason)
-        for number, pick in enumerate(picks, 1)
-    ]
-    table(title, ["#", "artist", "title", "album", "score", "why"], rows)
+    """Print picks as a numbered table, each with its reason below it."""
+    rows = []
+    for number, pick in enumerate(picks, 1):
+        album = f" ({pick.track.album})" if pick.track.album else ""
+        rows.append((number, f"{pick.track}{album}\n    {pick.reason}", round(pick.score, 2)))
+    table(title, ["#", "track, and why", "score"], rows)

@@ -5,7 +5,7 @@ one listener's events and opinions. Out: picks in order, the basis they rest on,
 give way.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +36,17 @@ NOTHING_TO_PLAY = "no track of this library can be played"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Picks in order, what they rest on, and what had to give way for them."""
+    """Picks in order, what they rest on, and what had to give way for them. Iterating gives the picks."""
 
     picks: tuple[Pick, ...]
     basis: str
     notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Pick]:
+        return iter(self.picks)
+
+    def __len__(self) -> int:
+        return len(self.picks)
 
 
 class Recommender:
