@@ -46,7 +46,7 @@ class AutoencoderSettings:
     latents: int = 64
     masked: float = 0.3
     contrast: float = 0.3
-    temperature: float = 0.1
+    temperature: float = 0.5
 
     @classmethod
     def sized(cls, size: Size) -> Self:
