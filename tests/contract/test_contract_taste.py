@@ -12,7 +12,8 @@ import pytest
 from segue.errors import DamagedHome, NotFound
 from segue.listening.events import Event, Events, Items
 from segue.taste.contract import CHUNK, TasteModel
-from segue.taste.gru import GruSettings, SessionGru
+from segue.taste.gru import SessionGru
+from segue.taste.gru_inputs import GruSettings
 from segue.taste.registry import MODELS, load_model, make
 from segue.types import Outcome
 

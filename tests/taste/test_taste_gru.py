@@ -10,7 +10,8 @@ import torch
 from segue.errors import NotReady
 from segue.listening.events import Event, Events, Items
 from segue.progress import silent
-from segue.taste.gru import SHAPES, GruSettings, Moments, SessionGru
+from segue.taste.gru import SHAPES, SessionGru
+from segue.taste.gru_inputs import GruSettings, Moments
 from segue.taste.gru_training import _Trainer, train
 
 START = 1_700_000_000

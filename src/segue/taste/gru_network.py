@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segue.listening.context import GAP_BINS
-from segue.taste.gru import COMPLETION_BINS, DAYS, HOURS, GruSettings
+from segue.taste.gru_inputs import COMPLETION_BINS, DAYS, HOURS, GruSettings
 from segue.types import Outcome
 
 __all__ = ["SessionNetwork"]

@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from segue.listening.events import Events, Items
 from segue.progress import Progress
-from segue.taste.gru import GruSettings, Moments
+from segue.taste.gru_inputs import GruSettings, Moments
 from segue.taste.gru_network import SessionNetwork
 from segue.types import Outcome
 

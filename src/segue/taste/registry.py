@@ -57,7 +57,7 @@ def make(name: str, size: Size = "small") -> TasteModel[Any]:
     """
     kind: Callable[..., TasteModel[Any]] = model_class(name)
     if name == "gru":
-        from segue.taste.gru import GruSettings
+        from segue.taste.gru_inputs import GruSettings
 
         return kind(GruSettings.of(size))
     return kind()

@@ -1,0 +1,118 @@
+"""What the session GRU is told: its settings, and events as the small vocabularies that it has vectors for."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from segue.listening.context import gap_bin, hour_of_week
+from segue.listening.events import Events
+from segue.settings import Size
+
+__all__ = ["COMPLETION_BINS", "DAYS", "HOURS", "GruSettings", "Moments"]
+
+Floats = npt.NDArray[np.float32]
+
+HOURS, DAYS = 24, 7
+COMPLETION_EDGES = (0.1, 0.3, 0.6, 0.9)
+COMPLETION_BINS = len(COMPLETION_EDGES) + 2
+"""Five shares of the track, and one bin for "unknown"."""
+
+
+@dataclass(frozen=True, slots=True)
+class GruSettings:
+    """How large the network is and how it is trained.
+
+    Attributes
+    ----------
+    width
+        Numbers in the state and in a track's vector.
+    epochs, patience
+        Passes over the events at most, and how many may bring nothing before training stops.
+    learning_rate
+        Of Adam, at its highest; it falls to a tenth along the epochs.
+    dropout
+        Share of an event's numbers, and of a query's, dropped in training.
+    id_dropout
+        Share of the tracks whose id is hidden from one batch, so that their sound learns to stand for them.
+    full_softmax_tracks, negatives, negative_power
+        Up to so many tracks every track is ranked in training; beyond, so many drawn ones, by plays to this power.
+    skip_weight
+        What it counts that a skipped track was not a good answer, against one that was.
+    finishing
+        Passes over everything at the end, the newest listens included.
+    piece, batch_events
+        Events through which gradients flow, and events in a batch.
+    """
+
+    width: int = 64
+    epochs: int = 10
+    patience: int = 2
+    learning_rate: float = 5e-3
+    dropout: float = 0.3
+    id_dropout: float = 0.15
+    full_softmax_tracks: int = 5_000
+    negatives: int = 512
+    negative_power: float = 0.75
+    skip_weight: float = 0.3
+    finishing: int = 4
+    piece: int = 32
+    batch_events: int = 256
+
+    @classmethod
+    def of(cls, size: Size) -> Self:
+        """The settings of one position of the dial.
+
+        Examples
+        --------
+        >>> GruSettings.of("large").width
+        256
+        """
+        match size:
+            case "tiny":
+                return cls(width=32, epochs=2, finishing=1)
+            case "small":
+                return cls()
+            case "medium":
+                return cls(width=128, epochs=15, negatives=1_024)
+            case "large":
+                return cls(width=256, epochs=20, negatives=2_048, full_softmax_tracks=20_000)
+
+
+class Moments(NamedTuple):
+    """When and how events happened, as the network's small vocabularies: int64 (events,) each."""
+
+    action: npt.NDArray[np.int64]
+    completion: npt.NDArray[np.int64]
+    gap: npt.NDArray[np.int64]
+    hour: npt.NDArray[np.int64]
+    day: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        started_at: npt.NDArray[np.int64],
+        before: npt.NDArray[np.int64],
+        outcome: npt.NDArray[np.int8],
+        completion: Floats,
+    ) -> Self:
+        """Sort events into bins; ``before`` is when each one's predecessor began, 0 where there is none."""
+        timed = started_at > 0
+        known = ~np.isnan(completion)
+        bins = np.searchsorted(COMPLETION_EDGES, np.where(known, completion, 0), side="right") + 1
+        week = hour_of_week(started_at)
+        return cls(
+            outcome.astype(np.int64),
+            np.where(known, bins, 0),
+            gap_bin(np.where(timed & (before > 0), np.maximum(started_at - before, 0), np.nan)),
+            np.where(timed, week % HOURS, HOURS),
+            np.where(timed, week // HOURS, DAYS),
+        )
+
+    @classmethod
+    def of_events(cls, events: Events) -> Self:
+        """The same of whole histories, one or many."""
+        before = np.concatenate([np.zeros(1, dtype=np.int64), events.started_at])[:-1].copy()
+        before[events.offsets[:-1][np.diff(events.offsets) > 0]] = 0
+        return cls.of(events.started_at, before, events.outcome, events.completion)
