@@ -1,5 +1,6 @@
 """The id of a sound: kept by everything that is not the sound, changed by everything that is."""
 
+import os
 import shutil
 import struct
 from pathlib import Path
@@ -8,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from segue.catalogue.identity import HEAD_BYTES, identify
+from segue.catalogue.identity import HEAD_BYTES, identify, open_sound
 from segue.errors import UnreadableAudio
 
 FORMATS = {
@@ -222,3 +223,17 @@ def test_a_damaged_file_says_what_is_wrong(make_sound, tmp_path):
 def test_a_file_that_is_not_there_says_so(tmp_path):
     with pytest.raises(UnreadableAudio, match="No such file"):
         identify(tmp_path / "nothing.mp3")
+
+
+def test_names_that_are_no_utf8_or_look_like_addresses(make_sound, tmp_path, monkeypatch):
+    plain = make_sound(tmp_path / "a.mp3", seconds=1)
+    monkeypatch.chdir(tmp_path)
+    for name in (b"caf\xe9.mp3", b"12:30.mp3", b"http:live.mp3", b"concat:a.mp3"):
+        strange = Path(os.fsdecode(name))
+        strange.write_bytes(plain.read_bytes())
+        assert identify(strange) == identify(plain), name
+        with open_sound(strange) as container:
+            assert container.format.name == "mp3"
+        strange.write_bytes(b"no sound")
+        with pytest.raises(UnreadableAudio, match="not a sound file"):
+            identify(strange)

@@ -108,7 +108,7 @@ def test_twenty_kills_end_in_the_same_bits(music: Path, tmp_path: Path) -> None:
             time.sleep(dice.uniform(0.1, 0.95) * durations[words[0]])
             if process.poll() is None:
                 landed += 1
-                os.killpg(process.pid, signal.SIGKILL)  # the workers too, as a power cut would
+                os.killpg(process.pid, signal.SIGKILL)  # its workers end with their input
             process.communicate()
         finish(rough, words)
     assert landed >= KILLS // 2, "too few kills met a living process for this to prove anything"
@@ -127,3 +127,6 @@ def test_ctrl_c_is_one_line_and_leaves_no_process_behind(music: Path, tmp_path: 
         assert "Traceback" not in complaint.decode()
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+    time.sleep(1)
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert not [line for line in listed.splitlines() if "segue.catalogue.reading" in line]

@@ -157,20 +157,10 @@ def _read_through(path: str | os.PathLike[str]) -> Floats:
 
 @contextmanager
 def _sound(path: str | os.PathLike[str]) -> Iterator["_Sound"]:
-    # An absolute path, because "12:30.mp3" is a protocol to FFmpeg. Names that are no UTF-8 are opened by Python.
+    # An absolute path, because "12:30.mp3" is a protocol to FFmpeg.
     absolute = os.path.abspath(path)  # noqa: PTH100 (Path.resolve would follow links)
-    options = {"format_whitelist": FORMATS}
-    try:
-        absolute.encode("utf-8")
-    except UnicodeEncodeError:
-        with (
-            Path(absolute).open("rb") as file,
-            av.open(file, "r", options=options, metadata_errors="replace") as container,
-        ):
-            yield _Sound(container)
-    else:
-        with av.open(absolute, "r", options=options, metadata_errors="replace") as container:
-            yield _Sound(container)
+    with av.open(absolute, "r", options={"format_whitelist": FORMATS}, metadata_errors="replace") as container:
+        yield _Sound(container)
 
 
 class _Sound:
@@ -182,6 +172,8 @@ class _Sound:
         self.container = container
         self.stream: AudioStream = container.streams.audio[0]
         self.stream.codec_context.thread_count = 1
+        if not self.stream.codec_context.sample_rate:  # FFmpeg takes any bytes for an mp3 that has yet to begin
+            raise UnreadableAudio("not a sound file, or a damaged one")
         self._time_base = self.stream.time_base or Fraction(1, av.time_base)
 
     def declared(self) -> int | None:

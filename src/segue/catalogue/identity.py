@@ -58,7 +58,9 @@ def open_sound(path: Path) -> InputContainer:
     av.error.FFmpegError
         It is no file of a format that we read, or can't be opened.
     """
-    return av.open(os.fspath(path), options={"format_whitelist": FORMATS}, metadata_errors="replace")
+    # An absolute path, because "12:30.mp3" is a protocol to FFmpeg.
+    absolute = os.path.abspath(path)  # noqa: PTH100 (Path.resolve would follow links)
+    return av.open(absolute, options={"format_whitelist": FORMATS}, metadata_errors="replace")
 
 
 def identify(path: Path) -> Identity:

@@ -81,7 +81,7 @@ class Catalogue:
             shown = _listed(self._by_ids(found[:SHOWN]), len(found))
             raise NotFound(f"{text!r} can mean {len(found)} tracks: give the id of one: {shown}")
         if not names:
-            raise NotFound(f"no track is called {text!r}: nothing has been scanned yet")
+            raise NotFound(f"no track is called {text!r}: nothing has been scanned yet: run 'segue scan FOLDER' first")
         near = _listed(self._by_ids(_nearest(text, names)), SHOWN)
         raise NotFound(f"no track is called {text!r}: give an id, a path, 'Artist - Title' or a title; near it: {near}")
 
