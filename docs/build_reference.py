@@ -6,6 +6,7 @@
 import argparse
 import importlib
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def describe(title: str, thing: Any, level: str) -> list[str]:
 def signature(title: str, thing: Any) -> str:
     """How it is called."""
     try:
-        said = str(inspect.signature(thing))
+        said = re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", str(inspect.signature(thing)))
     except (ValueError, TypeError):
         said = ""
     return f"{title.rsplit('.', 1)[-1]}{said}".replace("typing.", "")

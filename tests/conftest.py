@@ -1,9 +1,14 @@
 """Fixtures for every room: real audio files, made with FFmpeg's own encoders, the same bytes every time."""
 
+import json
 import os
+import random
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -122,3 +127,101 @@ def make_sound() -> MakeSound:
     vorbis in stereo only, and opus at 48 kHz and its divisors.)
     """
     return _make_sound
+
+
+@dataclass(frozen=True)
+class World:
+    """Sixteen tracks in four timbres (an album and an artist each), a history, and a home that learned from both."""
+
+    music: Path
+    history: Path
+    home: Path
+
+    def copy(self, to: Path) -> "World":
+        """The same, to be changed. The files lie elsewhere than the catalogue says."""
+        shutil.copytree(self.music, to / "music")
+        shutil.copytree(self.home, to / "home")
+        return World(to / "music", self.history, to / "home")
+
+
+class Done(NamedTuple):
+    """How a command ended: its exit status and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its answer to ``--json``."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The one line of a command that could not do what was asked."""
+        assert self.code == 1, self.out + self.err
+        said = [line for line in self.err.splitlines() if line.startswith("segue: ")]
+        assert len(said) == 1, self.err
+        assert self.err.splitlines()[-1] == said[0]
+        assert "Traceback" not in self.err
+        return said[0].removeprefix("segue: ")
+
+
+Run = Callable[..., Done]
+
+
+def _run(home: Path, *words: str | Path) -> Done:
+    from typer.testing import CliRunner
+
+    from segue.cli.app import app
+
+    environment = {"SEGUE_HOME": str(home), "SEGUE_WORKERS": "1", "SEGUE_SIZE": "tiny", "COLUMNS": "160"}
+    done = CliRunner().invoke(app, [str(word) for word in words], env=environment)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Done(done.exit_code, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """``run(home, "recommend", "me")``: the command line in this process, on this home folder."""
+    return _run
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A scanned, listened and trained home, made by real commands once a session: copy it to change it."""
+    root = tmp_path_factory.mktemp("world")
+    made = World(root / "music", root / "listens.jsonl", root / "home")
+    for number in range(16):
+        album = number // 4
+        _make_sound(
+            made.music / f"album {album}" / f"{number}.flac",
+            seconds=6,
+            rate_hz=22050,
+            channels=1,
+            frequencies=[
+                pitch * (1 + number % 4 / 100) for pitch in ((110, 330), (440, 1320), (1760, 2200), (3520, 5000))[album]
+            ],
+            noise=number,
+            tags={"title": f"Title {number}", "artist": f"Artist {album}", "album": f"Album {album}"},
+        )
+    dice = random.Random(1)
+    listens = []
+    for number in range(300):
+        track = 4 * (number // 20 % 2) + dice.randrange(4) if number % 10 else 8 + dice.randrange(4)
+        told = {"duration": 6, "duration_played": 6 if number % 6 else 1}
+        names = {"artist_name": f"Artist {track // 4}", "track_name": f"Title {track}", "additional_info": told}
+        listens.append({"listened_at": 1_700_000_000 + 200 * number + 86_400 * (number // 20), "track_metadata": names})
+    made.history.write_text("\n".join(map(json.dumps, listens)))
+    for words in (["scan", made.music], ["import", made.history, "--listener", "me"], ["train", "--size", "tiny"]):
+        done = _run(made.home, *words)
+        assert done.code == 0, done.err
+    return made
+
+
+@pytest.fixture
+def own(world: World, tmp_path: Path) -> World:
+    """A copy of the world, for a test that changes it."""
+    return world.copy(tmp_path)

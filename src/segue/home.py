@@ -91,8 +91,8 @@ class Home:
     @contextmanager
     def publish(self, name: str) -> Iterator[Path]:
         """Fill a folder for the next version of a model; it is there whole or not at all."""
-        newest = self.latest(name)
-        version = f"{int(newest.name) + 1 if newest else 1:04d}"
+        taken = [int(place.name) for place in (self.models / name).glob("[0-9]*")]  # with those that lost their card
+        version = f"{max(taken, default=0) + 1:04d}"
         with new_directory(self.models / name / version) as directory:
             yield directory
 

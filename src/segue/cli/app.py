@@ -1,5 +1,7 @@
 """The commands together, and what becomes of an error: one line, exit status 1 (usage: 2, Ctrl-C: 130)."""
 
+import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -15,6 +17,9 @@ from segue.errors import SegueError
 
 __all__ = ["app", "main"]
 
+REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO}
+"""What the system may refuse to anybody at any moment; other system errors are our defects."""
+
 
 class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
@@ -22,6 +27,13 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except SegueError as error:
             complain(str(error))
+            raise typer.Exit(1) from None
+        except OSError as error:
+            if error.errno not in REFUSALS:
+                raise
+            complain(
+                f"{error.filename or 'the output'}: {error.strerror}: see to its rights and its disk, and run again"
+            )
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             complain("stopped; what was done is kept, and the same command goes on from there")
@@ -62,7 +74,9 @@ def _version(wanted: bool) -> None:
 def segue(
     home: Annotated[
         Path | None,
-        typer.Option(envvar="SEGUE_HOME", help="Where Segue keeps what it knows.", show_default="the data folder"),
+        typer.Option(
+            readable=False, envvar="SEGUE_HOME", help="Where Segue keeps what it knows.", show_default="the data folder"
+        ),
     ] = None,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,  # noqa: ARG001 (its callback acts)
 ) -> None:
@@ -73,6 +87,9 @@ def segue(
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a title in Japanese must not break a terminal that has only ASCII
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except BrokenPipeError:  # the reader of a pipe has gone, as with "| head"

@@ -8,12 +8,13 @@ import typer
 
 def demo(
     music: Annotated[
-        Path | None, typer.Option(help="Your own folder of music.", show_default="fetches open music")
+        Path | None, typer.Option(readable=False, help="Your own folder of music.", show_default="fetches open music")
     ] = None,
     history: Annotated[
-        Path | None, typer.Option(help="Your own listening history.", show_default="simulated listeners")
+        Path | None,
+        typer.Option(readable=False, help="Your own listening history.", show_default="simulated listeners"),
     ] = None,
-    page: Annotated[Path, typer.Option(help="The page to write.")] = Path("segue-demo.html"),
+    page: Annotated[Path, typer.Option(readable=False, help="The page to write.")] = Path("segue-demo.html"),
     seed: Annotated[int, typer.Option(min=0, help="Where randomness starts.")] = 0,
 ) -> None:
     """Show the whole way: get music, scan, listen, train, recommend, play a radio, and draw a page of it.

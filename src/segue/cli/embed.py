@@ -10,8 +10,8 @@ from segue.cli.screen import print_json, say, watching
 
 
 def embed(
-    paths: Annotated[list[Path], typer.Argument(help="Audio files, or folders of them.")],
-    to: Annotated[Path, typer.Option(help="The Parquet file to write: path, vector.")],
+    paths: Annotated[list[Path], typer.Argument(readable=False, help="Audio files, or folders of them.")],
+    to: Annotated[Path, typer.Option(readable=False, help="The Parquet file to write: path, vector.")],
     encoder: Annotated[
         str, typer.Option(help="ears, autoencoder, gru or statistics; or a folder that holds a trained one.")
     ] = "ears",

@@ -10,15 +10,20 @@ from segue.cli.screen import print_json, say, table, watching
 
 
 def evaluate(
-    report: Annotated[Path, typer.Option(help="The folder to write to.")],
+    report: Annotated[Path, typer.Option(readable=False, help="The folder to write to.")],
     listens: Annotated[
-        Path | None, typer.Argument(help="Parquet or CSV: listener, played_at, track (or playlist, position, track).")
+        Path | None,
+        typer.Argument(
+            readable=False, help="Parquet or CSV: listener, played_at, track (or playlist, position, track)."
+        ),
     ] = None,
-    train: Annotated[Path | None, typer.Option(help="Instead of LISTENS: what to learn from.")] = None,
+    train: Annotated[Path | None, typer.Option(readable=False, help="Instead of LISTENS: what to learn from.")] = None,
     test: Annotated[
-        Path | None, typer.Option(help="With --train: what to predict (column target: which rows).")
+        Path | None, typer.Option(readable=False, help="With --train: what to predict (column target: which rows).")
     ] = None,
-    vectors: Annotated[Path | None, typer.Option(help="Parquet: track, vector. How tracks sound.")] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(readable=False, help="Parquet: track, vector. How tracks sound.")
+    ] = None,
     models: Annotated[
         str, typer.Option(help='Names with commas between, or "all".', show_default="the baselines and the GRU")
     ] = "",

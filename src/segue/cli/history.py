@@ -9,10 +9,16 @@ from segue.cli.screen import print_json, say, table, watching
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="A ListenBrainz export (.zip or .jsonl), or a CSV with named columns.")],
+    file: Annotated[
+        Path,
+        typer.Argument(readable=False, help="A ListenBrainz export (.zip or .jsonl), or a CSV with named columns."),
+    ],
     listener: Annotated[str, typer.Option("--listener", "-l", help="Whose listens these are.")] = "me",
     unmatched: Annotated[
-        Path | None, typer.Option(help="Write what matched no track of the library to this CSV.", show_default=False)
+        Path | None,
+        typer.Option(
+            readable=False, help="Write what matched no track of the library to this CSV.", show_default=False
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:

@@ -11,11 +11,13 @@ from segue.cli.screen import print_json, say
 
 def radio(
     listener: Annotated[str, typer.Argument(help="For whom.")] = "me",
-    minutes: Annotated[float, typer.Option(min=1, help="How long.")] = 60,
+    minutes: Annotated[float, typer.Option(min=1, max=10_080, help="How long; a week at most.")] = 60,
     start: Annotated[
         str | None, typer.Option(help="Begin near this track or audio file.", show_default="the listener's own taste")
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="Write an M3U8 playlist here.", show_default=False)] = None,
+    to: Annotated[
+        Path | None, typer.Option(readable=False, help="Write an M3U8 playlist here.", show_default=False)
+    ] = None,
     at: Annotated[
         str | None, typer.Option(help='The moment it begins: "22:30" or ISO 8601.', show_default="now")
     ] = None,

@@ -12,7 +12,7 @@ SHOWN = 20
 
 def scan(
     folders: Annotated[
-        list[Path] | None, typer.Argument(help="Folders (or files) of music.", show_default=False)
+        list[Path] | None, typer.Argument(readable=False, help="Folders (or files) of music.", show_default=False)
     ] = None,
     problems: Annotated[bool, typer.Option("--problems", help="Only list the files that can't be read.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,

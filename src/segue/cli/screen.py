@@ -32,7 +32,7 @@ def say(text: str) -> None:
 
 def complain(text: str) -> None:
     """Print one line on standard error."""
-    print(f"segue: {_printable(text)}", file=sys.stderr)  # noqa: T201
+    print(f"segue: {' '.join(_printable(text).split())}", file=sys.stderr)  # noqa: T201
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -41,7 +41,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     from rich.table import Table
     from rich.text import Text
 
-    sheet = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    sheet = Table(title=Text(_printable(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         sheet.add_column(name, justify="right" if numbers else "left", overflow="fold")
@@ -52,8 +52,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 def print_json(value: object) -> None:
     """Print one JSON document: dataclasses as objects, paths as text, NaN and infinity as null."""
-    json.dump(_plain(value), sys.stdout, ensure_ascii=True, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
+    import typer
+
+    typer.echo(json.dumps(_plain(value), ensure_ascii=True, indent=2, allow_nan=False))
 
 
 @contextmanager

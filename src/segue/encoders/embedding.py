@@ -134,7 +134,12 @@ def _checksum(encoder: Ear) -> str:
 
 
 def _vectors(store: RowStore) -> Vectors:
-    return Vectors(tuple(store.ids()), store.matrix())
+    matrix = store.matrix()
+    with np.errstate(all="ignore"):
+        lengths = np.einsum("ij,ij->i", matrix, matrix)
+    if not np.allclose(lengths, 1, atol=1e-3):  # a flipped bit would otherwise be a number like any other
+        raise store.damaged("holds rows that are no unit vectors")
+    return Vectors(tuple(store.ids()), matrix)
 
 
 def _todo(database: Database, tracks: Sequence[Track], done: Collection[str]) -> list[Track]:

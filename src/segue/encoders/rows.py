@@ -84,7 +84,7 @@ class RowStore:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_text(self._folder / "header.json", json.dumps(header) + "\n")
         elif found != header:
-            raise self._damaged(
+            raise self.damaged(
                 f"holds rows of {found['shape']} {found['dtype']}, not {header['shape']} {self.dtype.str}"
             )
         self._check()
@@ -196,9 +196,10 @@ class RowStore:
         rows = self._recorded()
         there = self._file.stat().st_size // self._row_bytes if self._file.exists() else 0
         if named != rows or there < rows:
-            raise self._damaged(f"holds {there} rows, and {named} of {rows} are recorded")
+            raise self.damaged(f"holds {there} rows, and {named} of {rows} are recorded")
 
-    def _damaged(self, what: str) -> DamagedHome:
+    def damaged(self, what: str) -> DamagedHome:
+        """The error that says these rows are not what they must be, and what to do."""
         return DamagedHome(f"{self._folder} {what}: delete this folder and run 'segue train' again")
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,16 +32,19 @@ class Finding:
 
 def examine(home: Home, database: Database) -> list[Finding]:
     """Look at everything; never changes anything."""
-    return [
-        _python(),
-        _torch(),
-        _codecs(),
-        _disk(home),
-        _database(database),
-        *_catalogue(database),
-        *_models(home, database),
-        *_history(database),
-    ]
+    findings = [_python(), _torch(), _codecs(), _disk(home)]
+    looks: dict[str, Callable[[], list[Finding]]] = {
+        "database": lambda: [_database(database)],
+        "catalogue": lambda: _catalogue(database),
+        "models": lambda: _models(home, database),
+        "history": lambda: _history(database),
+    }
+    for what, look in looks.items():
+        try:
+            findings += look()
+        except SegueError as error:  # what is damaged is a finding like any other
+            findings.append(Finding("bad", what, str(error)))
+    return findings
 
 
 def _python() -> Finding:
@@ -113,6 +117,9 @@ def _catalogue(database: Database) -> list[Finding]:
 
 
 def _models(home: Home, database: Database) -> list[Finding]:
+    from segue.catalogue.tracks import Catalogue
+    from segue.taste.registry import load_model
+
     findings = []
     for name, kind in ((training.EARS, "encoder"), (training.TASTE, "taste model")):
         place = home.latest(name)
@@ -127,6 +134,9 @@ def _models(home: Home, database: Database) -> list[Finding]:
             findings.append(
                 Finding("good", "vectors", f"{len(vectors.ids)} tracks, {vectors.matrix.shape[1]} numbers each")
             )
+            taste = home.latest(training.TASTE)
+            if taste is not None:
+                load_model(taste, training.build_items(database, Catalogue(database).tracks(), vectors))
     except SegueError as error:
         findings.append(Finding("bad", "models", str(error), "segue train"))
     return findings

@@ -64,17 +64,21 @@ class Library:
     def scan(self, *folders: str | os.PathLike[str], progress: Progress = silent) -> "ScanReport":
         """Take the music in these folders into the catalogue; tracks that an encoder can hear become recommendable.
 
+        Listens that matched nothing before are matched with what is here now.
+
         Raises
         ------
         NotFound, BadInput
             A folder is missing or can't be read; nothing has changed then.
         """
         from segue.catalogue.scan import scan
+        from segue.listening.history import rematch
 
         roots = [Path(folder).expanduser() for folder in folders]
         with self.home.changing("scan"):
             report = scan(self.database, roots, workers=self.settings.workers, progress=progress)
             self._forget()
+            rematch(self.database, self.tracks())
             current = training.current_encoder(self.home)
             if current is not None:
                 from segue.encoders.embedding import embed_tracks

@@ -8,13 +8,14 @@ not done again, so that a killed run goes on where it was and ends in the same b
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segue.errors import NotReady
+from segue.errors import DamagedHome, NotReady
 from segue.home import Home
 from segue.progress import Progress, silent
 from segue.settings import Settings
@@ -138,8 +139,9 @@ def _train_ears(
     sample = sorted(tracks, key=lambda track: track.id)[: SAMPLE[settings.size]]
     fingerprint = _fingerprint(EARS, settings.size, settings.seed, *(track.id for track in sample))
     newest = home.latest(EARS)
-    if newest is not None and read_card(newest).get("fingerprint") == fingerprint:
-        return load_encoder(newest), newest.name
+    with suppress(DamagedHome):  # a damaged one is made anew
+        if newest is not None and read_card(newest).get("fingerprint") == fingerprint:
+            return load_encoder(newest), newest.name
     mels = keep_mels(home, database, sample, workers=settings.workers, progress=progress)
     wanted = {track.id: track for track in sample}
     rows = [row for row, track_id in enumerate(mels.ids()) if track_id in wanted]
@@ -168,7 +170,7 @@ def _train_taste(
     home: Home, events: "Events", items: "Items", ears: str, settings: Settings, progress: Progress
 ) -> dict[str, Any]:
     from segue.taste.files import read_card
-    from segue.taste.registry import make
+    from segue.taste.registry import load_model, make
 
     columns = (events.listener, events.track, events.started_at, events.outcome, events.completion)
     vectors = np.zeros(0, dtype=np.float32) if items.vectors is None else items.vectors
@@ -182,9 +184,9 @@ def _train_taste(
         vectors.tobytes(),
     )
     newest = home.latest(TASTE)
-    if newest is not None:
-        card = read_card(newest)
-        if card.get("fingerprint") == fingerprint:
+    with suppress(DamagedHome):  # a damaged one is made anew
+        if newest is not None and (card := read_card(newest)).get("fingerprint") == fingerprint:
+            load_model(newest, items)
             return card
     model = make(TASTE, settings.size)
     card = model.fit(events, items, seed=settings.seed, progress=progress)
