@@ -237,3 +237,9 @@ def test_names_that_are_no_utf8_or_look_like_addresses(make_sound, tmp_path, mon
         strange.write_bytes(b"no sound")
         with pytest.raises(UnreadableAudio, match="not a sound file"):
             identify(strange)
+
+
+def test_a_flac_in_which_ffmpeg_cannot_seek_is_a_track_like_any_other(tmp_path: Path, make_sound) -> None:
+    path = make_sound(tmp_path / "cinema.flac", seconds=3, rate_hz=192_000, channels=6, noise=3)
+    identity = identify(path)
+    assert (identity.duration_s, identity.rate_hz, identity.channels) == (3.0, 192_000, 6)

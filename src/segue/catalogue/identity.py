@@ -146,18 +146,23 @@ def _cut(packets: Iterator[bytes]) -> Iterator[bytes]:
 
 def _require_end(container: InputContainer, stream: AudioStream, length_s: Fraction, path: Path) -> None:
     """Refuse a file whose sound stops before the stated end, as one half downloaded does."""
-    present_s = _end_s(container, stream, max(Fraction(0), length_s - CUT_SHORT_S))
-    if present_s + CUT_SHORT_S < length_s:
-        present_s = _end_s(container, stream, Fraction(0))  # an index may lie: look at everything before saying so
-    if present_s + CUT_SHORT_S < length_s:
-        raise UnreadableAudio(f"{path}: cut short, {float(present_s):.0f} of {float(length_s):.0f} s are there")
+    for from_s in (max(Fraction(0), length_s - CUT_SHORT_S), Fraction(0)):  # an index may lie: then look at everything
+        present_s = _end_s(container, stream, from_s)
+        if present_s is None or present_s + CUT_SHORT_S >= length_s:
+            return
+        found = f"{float(present_s):.0f} of {float(length_s):.0f} s are there"
+    raise UnreadableAudio(f"{path}: cut short, {found}")
 
 
-def _end_s(container: InputContainer, stream: AudioStream, from_s: Fraction) -> Fraction:
+def _end_s(container: InputContainer, stream: AudioStream, from_s: Fraction) -> Fraction | None:
+    """Where the last packet ends; None where FFmpeg can't seek in this stream (flac of 192 kHz and six channels)."""
     assert stream.time_base is not None
     start = stream.start_time or 0
     end = start
-    container.seek(start + int(from_s / stream.time_base), stream=stream)
+    try:
+        container.seek(start + int(from_s / stream.time_base), stream=stream)
+    except av.error.FFmpegError:
+        return None
     for packet in container.demux(stream):
         if packet.size and packet.pts is not None:
             end = max(end, packet.pts + (packet.duration or 0))
