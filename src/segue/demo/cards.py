@@ -23,15 +23,16 @@ NAMES = {
 }
 
 
-OBJECTIVE = "What is trained on is harder than the error: parts are masked, and tracks must be told apart."
+DRAWING = "How far a drawing is off, and how hard tracks are to tell apart. In training, parts are masked as well."
+HEARING = "How far off the foretold frames are. In training, tracks must be told apart as well."
 
 
 def curves_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, simulated: bool) -> tuple[Curves, ...]:
     """The training curves of the autoencoder, the audio GRU and the GRU over listens, where the cards hold them."""
     parts = sound.get("parts", {})
     told = [
-        _curves("Autoencoder: error", parts.get("autoencoder", sound), OBJECTIVE),
-        _curves("Audio GRU: error", parts.get("gru", {}), OBJECTIVE),
+        _curves("Autoencoder: loss", parts.get("autoencoder", sound), DRAWING),
+        _curves("Audio GRU: error", parts.get("gru", {}), HEARING),
         _curves("GRU over listens: loss", taste, "Mean −log of the chance it gave what came next.", simulated),
     ]
     return tuple(curves for curves in told if curves is not None)
