@@ -198,3 +198,4 @@ def test_comparisons_say_who_is_better() -> None:
 def test_a_card_that_lacks_something_lacks_a_picture(sound: dict[str, object]) -> None:
     assert curves_of(sound, {}, simulated=False) == ()
     assert comparisons_of(sound, {}, [1, 2], simulated=False) == ()
+    assert comparisons_of(sound, {"curves": {"held_out": [3.0, 2.0]}}, [0, 0], simulated=False) == ()

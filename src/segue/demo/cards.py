@@ -64,7 +64,7 @@ def comparisons_of(
         )
         told.append(Comparison("Drawing music again", {**ours, **errors}, lower_is_better=True, note=note))
     losses = _lists(taste).get("held_out", [])
-    if losses and len(plays):
+    if losses and any(plays):
         share = np.asarray(plays, dtype=np.float64) / np.sum(plays)
         share = share[share > 0]
         hesitation = {

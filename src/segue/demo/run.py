@@ -243,13 +243,13 @@ def _listens(
 
 
 def _heard(library: Library) -> tuple[int, list[int]]:
-    """How many listens there are, and how often each track was heard to its end."""
+    """How many listens there are, and how often each track was heard, skips left out."""
     from segue.listening.history import load_events, track_ids
 
     ids = track_ids(library.database)
     events = load_events(library.database, ids)
-    whole = events.track[events.outcome == Outcome.FINISHED]
-    return len(events), np.bincount(whole, minlength=len(ids)).tolist()
+    heard = events.track[~np.isin(events.outcome, (Outcome.SKIPPED, Outcome.FAILED))]
+    return len(events), np.bincount(heard, minlength=len(ids)).tolist()
 
 
 def _sights(library: Library, tracks: Sequence[Track], styles: Sequence[str]) -> tuple[Sight, ...]:
