@@ -10,7 +10,6 @@ windows of one track must be found among those of others (Meseguer-Brocal et al.
 A track's vector is the mean and the deviation of its latents over time and windows, centred and z-scored.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
@@ -197,19 +196,9 @@ class Autoencoder(Encoder):
         self._standard = standard
 
     @classmethod
-    def train(
-        cls,
-        mels: Mels,
-        groups: Sequence[str],
-        *,
-        size: Size = "small",
-        seed: int = 0,
-        device: str = "auto",
-        progress: Progress = silent,
-    ) -> Self:
-        """Learn from log-mels (see ``Encoder.train``)."""
-        settings = AutoencoderSettings.sized(size)
-        return cls.fit(Corpus(mels, groups, seed), settings, size=size, seed=seed, device=device, progress=progress)
+    def sized(cls, size: Size) -> AutoencoderSettings:
+        """See ``AutoencoderSettings``."""
+        return AutoencoderSettings.sized(size)
 
     @classmethod
     def fit(

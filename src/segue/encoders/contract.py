@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.audio.mel import FRAMES, MELS
+from segue.encoders.corpus import Corpus, Mels
 from segue.errors import DamagedHome
 from segue.progress import Progress, silent
 from segue.settings import Size
 
 __all__ = ["Encoder", "Mels", "Tensors", "Vector", "checked", "new_card", "read_card"]
 
-Mels = npt.NDArray[np.float16] | npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float32]
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -50,7 +50,6 @@ class Encoder(ABC):
     card: dict[str, Any]
 
     @classmethod
-    @abstractmethod
     def train(
         cls,
         mels: Mels,
@@ -81,6 +80,27 @@ class Encoder(ABC):
         BadInput
             The device is unknown or not there.
         """
+        corpus = Corpus(mels, groups, seed)
+        return cls.fit(corpus, cls.sized(size), size=size, seed=seed, device=device, progress=progress)
+
+    @classmethod
+    @abstractmethod
+    def sized(cls, size: Size) -> Any:
+        """The settings that a size stands for."""
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls,
+        corpus: Corpus,
+        settings: Any,
+        *,
+        size: str = "own",
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress = silent,
+    ) -> Self:
+        """Learn from a corpus with settings of one's own (``size`` is what the card calls them)."""
 
     @abstractmethod
     def encode(self, mels: Mels) -> Vector:

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.audio.mel import FRAMES, MELS
-from segue.encoders.contract import Mels
 
-__all__ = ["Corpus"]
+__all__ = ["Corpus", "Mels"]
+
+Mels = npt.NDArray[np.float16] | npt.NDArray[np.float32]
 
 HELD_OUT_LEAST, HELD_OUT_MOST = 0.1, 0.25
 FEWEST_TO_SPLIT = 10

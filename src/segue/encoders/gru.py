@@ -9,7 +9,6 @@ A track's vector is the mean and the maximum of the GRU's outputs in each window
 and z-scored.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
@@ -151,19 +150,9 @@ class SoundGru(Encoder):
         self._standard = standard
 
     @classmethod
-    def train(
-        cls,
-        mels: Mels,
-        groups: Sequence[str],
-        *,
-        size: Size = "small",
-        seed: int = 0,
-        device: str = "auto",
-        progress: Progress = silent,
-    ) -> Self:
-        """Learn from log-mels (see ``Encoder.train``)."""
-        settings = SoundGruSettings.sized(size)
-        return cls.fit(Corpus(mels, groups, seed), settings, size=size, seed=seed, device=device, progress=progress)
+    def sized(cls, size: Size) -> SoundGruSettings:
+        """See ``SoundGruSettings``."""
+        return SoundGruSettings.sized(size)
 
     @classmethod
     def fit(

@@ -5,7 +5,7 @@ Each part's vector is already centred, z-scored and of unit length, so that a we
 the similarity of two tracks is the weighted mean of the parts' similarities.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -66,19 +66,9 @@ class Ears(Encoder):
         self._shares: Mapping[str, float] = card["settings"]["shares"]
 
     @classmethod
-    def train(
-        cls,
-        mels: Mels,
-        groups: Sequence[str],
-        *,
-        size: Size = "small",
-        seed: int = 0,
-        device: str = "auto",
-        progress: Progress = silent,
-    ) -> Self:
-        """Train every part on the same tracks (see ``Encoder.train``)."""
-        corpus, settings = Corpus(mels, groups, seed), EarsSettings.sized(size)
-        return cls.fit(corpus, settings, size=size, seed=seed, device=device, progress=progress)
+    def sized(cls, size: Size) -> EarsSettings:
+        """See ``EarsSettings``."""
+        return EarsSettings.sized(size)
 
     @classmethod
     def fit(

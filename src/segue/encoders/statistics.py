@@ -5,7 +5,6 @@ hard to beat, so every report shows it, and it keeps the learned encoders honest
 """
 
 import time
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -41,22 +40,22 @@ class MelStatistics(Encoder):
         self._standard = standard
 
     @classmethod
-    def train(
-        cls,
-        mels: Mels,
-        groups: Sequence[str],
-        *,
-        size: Size = "small",
-        seed: int = 0,
-        device: str = "auto",  # noqa: ARG003  the contract's; there is nothing to compute on it
-        progress: Progress = silent,
-    ) -> Self:
-        """Take the centre and deviation of the training tracks (see ``Encoder.train``)."""
-        return cls.fit(Corpus(mels, groups, seed), size=size, seed=seed, progress=progress)
+    def sized(cls, size: Size) -> None:
+        """Nothing: there is one size."""
 
     @classmethod
-    def fit(cls, corpus: Corpus, *, size: str = "own", seed: int = 0, progress: Progress = silent) -> Self:
-        """Take the centre and deviation of the corpus."""
+    def fit(
+        cls,
+        corpus: Corpus,
+        settings: None = None,
+        *,
+        size: str = "own",
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress = silent,
+    ) -> Self:
+        """Take the centre and deviation of the corpus; there is nothing to set, and no network for a device."""
+        del settings, device
         began = time.monotonic()
         standard = Standard.over(corpus, _statistics, progress=progress, stage="centring the sound statistics")
         card = new_card(
