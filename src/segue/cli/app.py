@@ -48,20 +48,21 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help comes in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="A first evening: segue scan ~/Music · segue train · segue radio me --minutes 60 --to tonight.m3u8",
 )
-app.command()(demo.demo)
-app.command()(scan.scan)
-app.command("import")(history.import_)
-app.command()(train.train)
-app.command()(recommend.recommend)
-app.command()(similar.similar)
-app.command()(radio.radio)
-app.command()(explain.explain)
-app.command()(doctor.doctor)
-app.command()(embed.embed)
-app.command()(evaluate.evaluate)
+app.command(short_help="The whole way, on real music, and a page of it.")(demo.demo)
+app.command(short_help="Take folders of music into the catalogue.")(scan.scan)
+app.command("import", short_help="Import a listening history.")(history.import_)
+app.command(short_help="Learn what the music sounds like and how it is heard.")(train.train)
+app.command(short_help="Recommend tracks, each with its reason.")(recommend.recommend)
+app.command(short_help="Find what sounds like a track or a file.")(similar.similar)
+app.command(short_help="Plan a radio programme as a playlist.")(radio.radio)
+app.command(short_help="Explain why a track is, or is not, recommended.")(explain.explain)
+app.command(short_help="Find what is wrong, and what to do about it.")(doctor.doctor)
+app.command(short_help="Write vectors of any audio files to Parquet.")(embed.embed)
+app.command(short_help="Measure models of choice on a table of listens.")(evaluate.evaluate)
 
 
 def _version(wanted: bool) -> None:
