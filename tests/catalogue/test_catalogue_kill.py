@@ -34,8 +34,13 @@ def kill_scan(database: Path, folder: Path, *, after_s: float, workers: int) -> 
         time.sleep(after_s)
         process.kill()
         said += process.stdout.read()
-    lines = [line.split() for line in said.splitlines() if line.startswith("reading files")]
-    return max(int(line[2]) for line in lines), process.returncode == 0
+    return files_reported(said), process.returncode == 0
+
+
+def files_reported(said: str) -> int:
+    """The last number of files that a whole line reported: a kill may cut the last line short, or come before any."""
+    whole = [line.split() for line in said.splitlines(keepends=True) if line.endswith("\n")]
+    return max((int(words[2]) for words in whole if words[:2] == ["reading", "files"]), default=0)
 
 
 def tables(path: Path) -> dict[str, list[tuple]]:
@@ -109,6 +114,12 @@ def prove(make_sound, tmp_path: Path, *, files: int, kills: int, longest_s: floa
         assert scanned(disturbed, music) == expected
     assert cut >= kills, "most scans have to be killed before they end for this to prove anything"
     assert {row[-1] for row in expected["file"]} == {False, True}
+
+
+def test_only_whole_lines_count_as_reported():
+    assert files_reported("looking for files 3 None\n") == 0
+    assert files_reported("reading files 7 120\nreading files ") == 7
+    assert files_reported("reading files 7 120\nreading files 14") == 7
 
 
 def test_killed_scans_end_in_the_same_tables(make_sound, tmp_path):

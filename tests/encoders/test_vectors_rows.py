@@ -168,6 +168,7 @@ while done < 300:
     rows = [np.random.default_rng(number).standard_normal((64, 96)) for number in batch]
     store.append([f"track {number}" for number in batch], np.array(rows, np.float16))
     done = batch[-1] + 1
+    print(done, flush=True)
 """
 
 
@@ -181,7 +182,9 @@ def test_a_writer_killed_at_any_moment_ends_in_the_same_bits(tmp_path: Path) -> 
             assert writer.stdout is not None
             assert writer.stdout.readline() == b"ready\n"
             if len(lengths) < 6:
-                time.sleep(chance.uniform(0, 0.12))
+                for _ in range(chance.randrange(6)):
+                    writer.stdout.readline()
+                time.sleep(chance.uniform(0, 0.01))
                 writer.send_signal(signal.SIGKILL)
         database = Database(folder / "segue.sqlite")
         kept = RowStore.open(database, folder, "kept")
