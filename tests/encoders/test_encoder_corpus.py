@@ -1,6 +1,5 @@
 """What the networks learn from: the split by group, the pairs, the statistics, the fingerprint."""
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,24 +32,62 @@ def test_nothing_is_held_out_of_one_album_or_of_few_tracks(groups: list[str]) ->
 
 
 @pytest.mark.parametrize("tracks", [1, 2, 5, 8])
-def test_pairs_are_two_windows_of_one_track_and_a_round_has_every_track(tracks: int) -> None:
+def test_a_batch_is_two_windows_of_each_track_and_a_round_has_no_track_twice(tracks: int) -> None:
     corpus = Corpus(numbered(tracks, windows=3), ["album"] * tracks)
-    batches = list(islice(corpus.pairs(3, 32, np.random.default_rng(0)), 16))
     size = min(3, tracks)
-    seen = []
-    for batch in batches:
-        assert batch.shape == (2 * size, 32, MELS)
-        first, second = np.split(batch[:, 0, 0], 2)
-        assert (first // 10 == second // 10).all()
-        assert (first != second).all()
-        assert len(set(first // 10)) == size
-        seen += list(first // 10)
-    assert min(np.bincount(np.array(seen, dtype=int), minlength=tracks)) >= 16 * size // tracks - 1
+    batches_a_round = tracks // size
+    for turn in range(8):
+        seen: list[float] = []
+        for place in range(batches_a_round):
+            batch = corpus.batch(turn * batches_a_round + place, 3, 32, seed=0)
+            assert batch.mels.shape == (2 * size, 32, MELS)
+            first, second = np.split(batch.mels[:, 0, 0], 2)
+            assert (first // 10 == second // 10).all()
+            assert (first != second).all()
+            seen += list(first // 10)
+        assert len(set(seen)) == len(seen) == batches_a_round * size
+    everything = [corpus.batch(step, 3, 32, seed=0).mels[:, 0, 0] // 10 for step in range(40)]
+    assert set(np.concatenate(everything)) == set(range(tracks))
+
+
+def test_a_batch_depends_on_seed_and_step_only() -> None:
+    corpus = Corpus(numbered(9, windows=3), ["album"] * 9)
+    for step in (5, 0, 5):
+        assert (
+            corpus.batch(step, 3, 64, 1).mels == Corpus(corpus.mels, corpus.groups).batch(step, 3, 64, 1).mels
+        ).all()
+    assert any((corpus.batch(0, 3, 64, 1).mels != corpus.batch(0, 3, 64, seed).mels).any() for seed in (2, 3))
 
 
 def test_a_track_of_one_window_is_paired_with_itself() -> None:
-    batch = next(Corpus(numbered(2, windows=1), ["a", "b"]).pairs(2, FRAMES, np.random.default_rng(0)))
-    assert (batch[:2] == batch[2:]).all()
+    batch = Corpus(numbered(2, windows=1), ["a", "b"]).batch(0, 2, FRAMES, 0)
+    assert (batch.mels[:2] == batch.mels[2:]).all()
+    assert batch.taught is None
+
+
+def test_a_batch_says_which_tracks_are_of_one_album() -> None:
+    batch = Corpus(numbered(8), list("aabbccdd")).batch(0, 8, FRAMES, 0)
+    albums = batch.mels[:8, 0, 0] // 20
+    assert ((batch.groups[:, None] == batch.groups) == (albums[:, None] == albums)).all()
+
+
+def test_a_teacher_speaks_of_the_windows_in_the_batch() -> None:
+    mels = numbered(12, windows=3)
+    taught = mels[:, :, 0, :1].astype(np.float16)
+    corpus = Corpus(mels, [str(track // 2) for track in range(12)], 0, taught)
+    watched = corpus.held_out_batch(16)
+    assert watched is not None
+    for batch in (corpus.batch(3, 4, 128, 0), watched):
+        assert batch.taught is not None
+        assert (batch.taught[:, 0] == batch.mels[:, 0, 0]).all()
+    assert Corpus(mels, corpus.groups, 0).taught_by(taught).fingerprint == corpus.fingerprint
+    assert Corpus(mels, corpus.groups, 0).fingerprint != corpus.fingerprint
+
+
+def test_with_a_teacher_the_middle_of_a_window_stays_in_the_middle() -> None:
+    mels = np.broadcast_to(np.arange(FRAMES, dtype=np.float16)[:, None], (4, 2, FRAMES, MELS))
+    batch = Corpus(mels, list("abcd"), 0, np.zeros((4, 2, 3), np.float16)).batch(0, 4, 128, 0)
+    assert (batch.mels[:, 0, 0] == 64).all()
 
 
 def test_bins_are_those_of_the_training_tracks_only() -> None:
@@ -73,8 +110,7 @@ def test_a_memory_map_serves_as_well_and_has_the_same_fingerprint(tmp_path: Path
     changed = mels.copy()
     changed[5, 1, 7, 9] += 1
     assert Corpus(changed, groups).fingerprint != one.fingerprint
-    pairs = [next(corpus.pairs(4, 64, np.random.default_rng(1))) for corpus in (one, other)]
-    assert (pairs[0] == pairs[1]).all()
+    assert (one.batch(0, 4, 64, 1).mels == other.batch(0, 4, 64, 1).mels).all()
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
@@ -82,3 +118,5 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         Corpus(numbered(2)[:, :, :, :80], ["a", "b"])
     with pytest.raises(ValueError, match="2 tracks, but 1 groups"):
         Corpus(numbered(2), ["a"])
+    with pytest.raises(ValueError, match="every window"):
+        Corpus(numbered(2), ["a", "b"], 0, np.zeros((2, 1, 4), np.float16))

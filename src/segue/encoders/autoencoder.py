@@ -7,10 +7,17 @@ Plain reconstruction learns what has variance, not what people hear (Balestriero
 out of one of two windows and must be filled in (He et al. 2022), the sound is turned up, down and tilted, and two
 windows of one track must be found among those of others (Meseguer-Brocal et al. 2024: the best such loss for music).
 
-A track's vector is the mean and the deviation of its latents over time and windows, centred and z-scored.
+Where a teacher has listened to the music (another model's numbers for the middle of each window), the network also
+learns to say what the teacher says.
+
+A track's vector is the mean and the deviation of its latents over time and windows, and what the teacher of old is
+thought to say of it, centred and z-scored.
 """
 
-from dataclasses import asdict, dataclass
+import copy
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,9 +29,10 @@ from segue.audio.mel import FRAMES, MELS
 from segue.encoders.augment import gain_and_tilt, keep_patches
 from segue.encoders.contract import Encoder, Mels, Tensors, Vector, checked, new_card
 from segue.encoders.corpus import Corpus
-from segue.encoders.losses import nt_xent
+from segue.encoders.losses import distance_to_teacher, nt_xent
 from segue.encoders.standard import Standard, unit
-from segue.encoders.training import Learner, Schedule, calm, fill, learn, numpy_of
+from segue.encoders.teacher import Head, middle
+from segue.encoders.training import Learner, Lesson, Schedule, calm, fill, learn, numpy_of
 from segue.progress import Progress, silent
 from segue.settings import Size
 
@@ -37,14 +45,22 @@ PIECE = PATCH_FRAMES * MELS
 
 @dataclass(frozen=True)
 class AutoencoderSettings:
-    """Everything about the autoencoder that can differ; the size dial sets it."""
+    """Everything about the autoencoder that can differ; the size dial sets it.
+
+    ``blocks`` residual blocks follow the last halving. ``taught`` is how many numbers the teacher says (0: there is
+    none); ``masked`` a share of patches; ``contrast`` and ``distil`` are weights beside the reconstruction's 1.
+    """
 
     schedule: Schedule
     widths: tuple[int, int, int] = (32, 64, 96)
+    blocks: int = 0
     plane: int = 64
     latents: int = 64
+    taught: int = 0
+    hidden: int = 256
     masked: float = 0.3
     contrast: float = 0.3
+    distil: float = 1.0
     temperature: float = 0.5
 
     @classmethod
@@ -82,15 +98,17 @@ class AutoencoderNetwork(Learner):
         a, b, c = settings.widths
         rows = MELS // 16
         # Pieces of 4 × 4 become 16 channels: nothing is lost, and half of the time of two convolutions at full size is.
-        self.encoder = nn.Sequential(
+        self.trunk = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(16, a, 3, padding=1, bias=False),
             nn.BatchNorm2d(a),
             nn.GELU(),
             *_down(a, b),
             *_down(b, c),
-            nn.Conv2d(c, settings.latents, (1, rows)),
+            *(_Block(c) for _ in range(settings.blocks)),
         )
+        self.to_latents = nn.Conv2d(c, settings.latents, (1, rows))
+        self.head = Head(2 * c + settings.latents, settings.hidden, settings.taught) if settings.taught else None
         self.decoder = nn.Sequential(
             nn.ConvTranspose2d(settings.plane + settings.latents, c, (1, rows)),
             nn.BatchNorm2d(c),
@@ -124,13 +142,16 @@ class AutoencoderNetwork(Learner):
 
     def latents(self, standardised: torch.Tensor) -> torch.Tensor:
         """(n, plane + latents, frames / 16): the plane's, then the learned ones."""
-        plane = (self._pieces(standardised) - self.plane_centre) @ self.plane_in
-        return torch.cat([plane.transpose(1, 2), self.learned(standardised)], 1)
+        return self.hear(standardised)[0]
 
-    def learned(self, standardised: torch.Tensor) -> torch.Tensor:
-        """(n, latents, frames / 16)."""
-        learned: torch.Tensor = self.encoder(standardised[:, None])
-        return learned[..., 0]
+    def hear(self, standardised: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The latents, and what the head hears at each step, (n, frames / 16, 2 · width + latents)."""
+        plane = (self._pieces(standardised) - self.plane_centre) @ self.plane_in
+        shapes: torch.Tensor = self.trunk(standardised[:, None])
+        learned: torch.Tensor = self.to_latents(shapes)[..., 0]
+        # The highest over frequency finds a shape at any pitch.
+        steps = torch.cat([shapes.amax(3), shapes.mean(3), learned], 1).transpose(1, 2)
+        return torch.cat([plane.transpose(1, 2), learned], 1), steps
 
     def decoded(self, latents: torch.Tensor) -> torch.Tensor:
         """Standardised log-mels (n, frames, mels) of these latents."""
@@ -138,30 +159,62 @@ class AutoencoderNetwork(Learner):
         bent: torch.Tensor = self.decoder(latents[..., None])
         return plane.reshape(len(latents), -1, MELS) + bent[:, 0]
 
-    def objective(self, mels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Squared error of what is drawn, and the contrast between tracks.
+    def objective(self, lesson: Lesson, generator: torch.Generator) -> torch.Tensor:
+        """Squared error of what is drawn, the contrast between tracks, and the distance to the teacher.
 
         Only the first window of each pair is masked: normalisation must see whole sounds too, as it will in use.
         """
         settings = self.settings
-        sound = self.standardised(gain_and_tilt(mels, generator))
-        kept = keep_patches(mels.shape, generator, masked=settings.masked).to(mels.device)
+        sound = self.standardised(gain_and_tilt(lesson.mels, generator))
+        kept = keep_patches(sound.shape, generator, masked=settings.masked).to(sound.device)
         kept[len(kept) // 2 :] = 1
-        latents = self.latents(sound * kept)
-        reconstruction = (self.decoded(latents) - sound).square().mean()
+        return self._amiss(sound * kept, sound, lesson)
+
+    def error(self, lesson: Lesson) -> torch.Tensor:
+        """The objective on whole sounds."""
+        sound = self.standardised(lesson.mels)
+        return self._amiss(sound, sound, lesson)
+
+    def _amiss(self, given: torch.Tensor, meant: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        settings = self.settings
+        latents, steps = self.hear(given)
+        amiss = (self.decoded(latents) - meant).float().square().mean()
         first, second = self.projection(latents[:, settings.plane :].mean(2)).chunk(2)
-        return reconstruction + settings.contrast * nt_xent(first, second, settings.temperature)
+        amiss = amiss + settings.contrast * nt_xent(first, second, settings.temperature, lesson.groups)
+        if self.head is not None and lesson.taught is not None:
+            said = self.head(middle(steps, given.shape[1]))
+            amiss = amiss + settings.distil * distance_to_teacher(said, lesson.taught)
+        return amiss
 
     def drawn_amiss(self, mels: torch.Tensor) -> torch.Tensor:
         """Mean squared error of the reconstruction, in squared deviations of a bin."""
         standardised = self.standardised(mels)
         return (self.decoded(self.latents(standardised)) - standardised).float().square().mean()
 
-    def error(self, mels: torch.Tensor) -> torch.Tensor:
-        """The objective on whole sounds; rows 2 i and 2 i + 1 are two windows of one track."""
-        projected = self.projection(self.learned(self.standardised(mels)).mean(2))
-        contrast = nt_xent(projected[0::2], projected[1::2], self.settings.temperature)
-        return self.drawn_amiss(mels) + self.settings.contrast * contrast.float()
+    def features(self, mels: torch.Tensor) -> torch.Tensor:
+        """(features,): what one track's windows (windows, frames, mels) are, before it is centred."""
+        latents, steps = self.hear(self.standardised(mels))
+        deviation, mean = torch.std_mean(latents, dim=(0, 2), correction=0)
+        said = [] if self.head is None else [self.head(steps).mean(0)]
+        return torch.cat([mean, deviation, *said])
+
+
+class _Block(nn.Module):
+    """Two convolutions that add to what they are given (He et al. 2016)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.GELU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        """Of the same shape as what is given."""
+        return nn.functional.gelu(given + self.body(given))
 
 
 def _down(inside: int, outside: int) -> tuple[nn.Module, ...]:
@@ -191,7 +244,7 @@ class Autoencoder(Encoder):
 
     def __init__(self, card: dict[str, Any], network: AutoencoderNetwork, standard: Standard) -> None:
         self.card = card
-        self.dim = 2 * (network.settings.plane + network.settings.latents)
+        self.dim = _dim(network.settings)
         self._network = network
         self._standard = standard
 
@@ -210,23 +263,71 @@ class Autoencoder(Encoder):
         seed: int = 0,
         device: str = "auto",
         progress: Progress = silent,
+        checkpoint: Path | None = None,
     ) -> Self:
-        """Learn with settings of one's own."""
+        """Learn with settings of one's own; a killed training goes on from ``checkpoint`` (see ``learn``)."""
+
+        def begin() -> AutoencoderNetwork:
+            return AutoencoderNetwork(settings, corpus.bins).begin_at(_known(corpus))
+
+        return cls._fit(begin, corpus, settings, size, seed, device, progress, checkpoint)
+
+    def continued(
+        self,
+        corpus: Corpus,
+        schedule: Schedule,
+        *,
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress = silent,
+    ) -> Self:
+        """The encoder that this one becomes on another corpus; this one stays as it is."""
+
+        def begin() -> AutoencoderNetwork:
+            return copy.deepcopy(self._network)
+
+        settings = replace(self._network.settings, schedule=schedule)
+        return self._fit(begin, corpus, settings, "continued", seed, device, progress, None)
+
+    def said(self, mels: Mels) -> npt.NDArray[np.float32]:
+        """float32 (windows, taught): what the teacher of old is thought to say of the middle of each window."""
+        network = self._network
+        if network.head is None:
+            raise ValueError("this autoencoder had no teacher")
+        with calm(), torch.inference_mode():
+            windows = torch.from_numpy(checked(mels))
+            steps = network.hear(network.standardised(windows))[1]
+            said: npt.NDArray[np.float32] = network.head(middle(steps, FRAMES)).numpy()
+        return said
+
+    @classmethod
+    def _fit(
+        cls,
+        begin: Callable[[], AutoencoderNetwork],
+        corpus: Corpus,
+        settings: AutoencoderSettings,
+        size: str,
+        seed: int,
+        device: str,
+        progress: Progress,
+        checkpoint: Path | None,
+    ) -> Self:
         network, learned = learn(
-            lambda: AutoencoderNetwork(settings, corpus.bins).begin_at(_known(corpus)),
+            begin,
             corpus,
             settings.schedule,
             seed=seed,
             device=device,
             progress=progress,
             stage="training the autoencoder",
+            checkpoint=checkpoint,
         )
         standard = Standard.over(
-            corpus, lambda mels: _pooled(network, mels), progress=progress, stage="centring the autoencoder"
+            corpus, lambda mels: _features(network, mels), progress=progress, stage="centring the autoencoder"
         )
         card = new_card(
             cls,
-            dim=2 * (settings.plane + settings.latents),
+            dim=_dim(settings),
             parameters=sum(parameter.numel() for parameter in network.parameters()),
             settings=asdict(settings),
             size=size,
@@ -239,7 +340,7 @@ class Autoencoder(Encoder):
 
     def encode(self, mels: Mels) -> Vector:
         """float32 (dim,) of length 1 (see ``Encoder.encode``)."""
-        return unit(self._standard.apply(_pooled(self._network, mels)))
+        return unit(self._standard.apply(_features(self._network, mels)))
 
     def latents(self, mels: Mels) -> npt.NDArray[np.float32]:
         """float32 (windows, FRAMES / 16, channels): what the sound is made of, two steps a second."""
@@ -270,11 +371,13 @@ class Autoencoder(Encoder):
         return cls(card, fill(network, state), Standard.restore(tensors))
 
 
-def _pooled(network: AutoencoderNetwork, mels: Mels) -> Vector:
+def _dim(settings: AutoencoderSettings) -> int:
+    return 2 * (settings.plane + settings.latents) + settings.taught
+
+
+def _features(network: AutoencoderNetwork, mels: Mels) -> Vector:
     with calm(), torch.inference_mode():
-        latents = network.latents(network.standardised(torch.from_numpy(checked(mels))))
-        deviation, mean = torch.std_mean(latents, dim=(0, 2), correction=0)
-        return torch.cat([mean, deviation]).numpy()
+        return network.features(torch.from_numpy(checked(mels))).numpy()
 
 
 def _reconstruction(network: AutoencoderNetwork, corpus: Corpus, latents: int) -> dict[str, Any]:
