@@ -3,8 +3,9 @@
 # make check   what CI runs: format, lint, types, tests, docs
 # make proof   the slow proofs: kills at random moments, big trees, whole trainings
 # make bench   speed and memory beside peers
+# make weights the shipped ears, trained from nothing on open music (gigabytes and hours; a killed run goes on)
 .DELETE_ON_ERROR:
-.PHONY: demo test check format lint types docs reference proof bench clean
+.PHONY: demo test check format lint types docs reference proof bench weights clean
 
 BIN := .venv/bin
 PAGE ?= segue-demo.html
@@ -44,6 +45,9 @@ proof: .venv/.complete
 bench: .venv/.complete
 	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/analysis.py $(MUSIC)
+
+weights: .venv/.complete
+	$(BIN)/python -m recipes.weights --cache "$(or $(CACHE),.weights)"
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache

@@ -52,7 +52,10 @@ APT::Sandbox::User "root";
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package of the list: what it holds and which of its files are music (see ``music.toml``)."""
+    """One package of the list: what it holds and which of its files are music (see ``music.toml``).
+
+    Files below a folder that is named in ``without`` are left out.
+    """
 
     name: str
     title: str
@@ -64,6 +67,7 @@ class Package:
     keep: tuple[str, ...]
     inside: str | None = None
     artist: str | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,11 +321,14 @@ def _unpack(package: Package, stated: Mapping[str, str], deb: Path, part: Path) 
         archives = sorted(tree.rglob(package.inside))
         if not archives:
             raise _NotHad(f"version {stated['Version']} does not hold {package.inside}")
-        _from_archive(archives[0], package.keep, filled)
+        for archive in archives:
+            _from_archive(archive, package.keep, filled)
     else:
         for pattern in package.keep:
             for file in sorted(tree.rglob(pattern)):
-                shutil.move(file, filled / file.name)
+                if file.is_file() and not set(package.without) & set(file.relative_to(tree).parts):
+                    name = file.name if not (filled / file.name).exists() else f"{file.parent.name} {file.name}"
+                    shutil.move(file, filled / name)
     if package.artist is not None:
         for file in sorted(filled.iterdir()):
             if not read_tags(file).artists:

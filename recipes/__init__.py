@@ -1,0 +1,1 @@
+"""How the shipped weights are made: music, teacher, training. Run from the repository; not part of the package."""
