@@ -12,6 +12,8 @@ import polars
 import pytest
 
 import segue
+from segue.audio.listen import mel_windows
+from segue.encoders.shipped import shipped_ears
 
 Run = Callable[..., Any]
 
@@ -39,7 +41,7 @@ def test_import_twice_counts_once(run: Run, own: Any) -> None:
 
 def test_train_again_does_nothing_again(run: Run, own: Any) -> None:
     result = run(own.home, "train", "--size", "tiny", "--json").json
-    assert set(result) == {"sound", "taste", "tracks", "embedded", "listens", "seconds"}
+    assert set(result) == {"sound", "taste", "tracks", "embedded", "listens", "seconds", "adapting"}
     assert (result["tracks"], result["embedded"]) == (16, 16)
     for name in ("ears", "gru"):
         assert [place.name for place in (own.home / "models" / name).iterdir()] == ["0001"]
@@ -125,6 +127,15 @@ def test_embed_writes_the_columns_it_promises(run: Run, world: Any, tmp_path: Pa
     )
 
 
+def test_embed_takes_the_shipped_ears_and_no_home(run: Run, world: Any, tmp_path: Path) -> None:
+    to, home = tmp_path / "v.parquet", tmp_path / "home"
+    assert run(home, "embed", world.music / "album 0", "--to", to, "--json").json["embedded"] == 4
+    assert not (home / "segue.sqlite").exists()
+    table = polars.read_parquet(to)
+    alike = np.array(table["vector"][0], dtype=np.float32)
+    assert np.array_equal(alike, shipped_ears().encode(mel_windows(table["path"][0])))
+
+
 def test_embed_needs_no_home_when_it_trains(run: Run, world: Any, tmp_path: Path) -> None:
     to, home = tmp_path / "own.parquet", tmp_path / "home"
     words = ("--encoder", "statistics", "--train", "--size", "tiny")
@@ -161,6 +172,7 @@ def test_evaluate(run: Run, tmp_path: Path) -> None:
         ["radio", "me", "--minutes", "nan"],
         ["train", "--size", "huge"],
         ["train", "--seed", "-1"],
+        ["train", "--adapt", "--from-scratch"],
         ["scan"],
         ["embed", "music"],
         ["no-such-command"],

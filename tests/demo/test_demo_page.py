@@ -194,6 +194,22 @@ def test_comparisons_say_who_is_better() -> None:
     assert "18% below how often each is played" in text
 
 
+def test_what_was_learned_elsewhere_is_said_to_be() -> None:
+    curve = {"step": [10, 20], "train": [0.9, 0.6]}
+    part = {"curves": curve, "data": {"training_tracks": 20_000, "held_out_tracks": 2_000}}
+    sound = {"origin": "shipped", "parts": {"autoencoder": part, "gru": part}}
+    told = curves_of(sound, {"curves": curve}, simulated=False)
+    assert [curves.note.startswith("Before Segue was shipped, on open music: ") for curves in told] == [
+        True,
+        True,
+        False,
+    ]
+    learned = "20,000 tracks of open music; 2,000 others were held out to measure on"
+    assert facts_of(sound, {}, listens=1)["learned the sound from"] == learned
+    own = curves_of({**sound, "origin": "from scratch"}, {}, simulated=False)
+    assert not [curves for curves in own if "shipped" in curves.note]
+
+
 @pytest.mark.parametrize("sound", [{}, {"parts": {}}, {"curves": {"step": [1], "train": [0.1]}}])
 def test_a_card_that_lacks_something_lacks_a_picture(sound: dict[str, object]) -> None:
     assert curves_of(sound, {}, simulated=False) == ()

@@ -30,8 +30,12 @@ def music(make_sound: MakeSound, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="module")
-def encoder(music: Path) -> MelStatistics:
-    return MelStatistics.train(np.stack([mel_windows(music / "a.ogg"), mel_windows(music / "Z.wav")]), ["a", "b"])
+def encoder(music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a saved one."""
+    place = tmp_path_factory.mktemp("encoder")
+    mels = np.stack([mel_windows(music / "a.ogg"), mel_windows(music / "Z.wav")])
+    MelStatistics.train(mels, ["a", "b"]).save(place)
+    return place
 
 
 def read(report: EmbedReport) -> tuple[polars.DataFrame, list[dict[str, str]]]:
@@ -39,7 +43,8 @@ def read(report: EmbedReport) -> tuple[polars.DataFrame, list[dict[str, str]]]:
     return polars.read_parquet(report.vectors), [json.loads(line) for line in lines]
 
 
-def test_a_folder_becomes_a_table(music: Path, encoder: MelStatistics, tmp_path: Path) -> None:
+def test_a_folder_becomes_a_table(music: Path, encoder: Path, tmp_path: Path) -> None:
+    loaded = MelStatistics.load(encoder)
     report = embed_paths([music], encoder, tmp_path / "new" / "vectors.parquet", workers=2)
     table, skipped = read(report)
     assert table.schema == {"path": polars.String, "vector": polars.List(polars.Float32)}
@@ -47,19 +52,17 @@ def test_a_folder_becomes_a_table(music: Path, encoder: MelStatistics, tmp_path:
     assert table["path"].to_list() == [f"{music}/{name}" for name in names]
     for path, vector in table.iter_rows():
         if "\\" not in path:
-            assert np.array_equal(np.array(vector, np.float32), encoder.encode(mel_windows(path)))
+            assert np.array_equal(np.array(vector, np.float32), loaded.encode(mel_windows(path)))
     assert skipped == [
         {"path": f"{music}/b/notes.mp3", "reason": "not a sound file, or a damaged one"},
         {"path": f"{music}/short.wav", "reason": "it lasts 0.3 s; at least 1 s is needed"},
     ]
-    assert (report.embedded, report.skipped, report.dim) == (7, 2, encoder.dim)
+    assert (report.embedded, report.skipped, report.dim) == (7, 2, loaded.dim)
     assert report.skipped_file.name == "vectors.skipped.jsonl"
     assert sorted(path.name for path in report.vectors.parent.iterdir()) == ["vectors.parquet", "vectors.skipped.jsonl"]
 
 
-def test_files_and_folders_in_any_order_give_the_same_bytes(
-    music: Path, encoder: MelStatistics, tmp_path: Path
-) -> None:
+def test_files_and_folders_in_any_order_give_the_same_bytes(music: Path, encoder: Path, tmp_path: Path) -> None:
     one = embed_paths([music / "b", music / "a.ogg"], encoder, tmp_path / "one.parquet", workers=1)
     other = embed_paths(
         [music / "a.ogg", music / "b" / "one.mp3", music / "b", music / "b"], encoder, tmp_path / "2.parquet", workers=2
@@ -69,16 +72,14 @@ def test_files_and_folders_in_any_order_give_the_same_bytes(
 
 
 def test_relative_paths_stay_as_they_were_given(
-    music: Path, encoder: MelStatistics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    music: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(music)
     table, _ = read(embed_paths(["c", "a.ogg"], encoder, tmp_path / "v.parquet", workers=1))
     assert table["path"].to_list() == ["a.ogg", "c/deep/er.opus"]
 
 
-def test_a_file_that_was_named_is_tried_whatever_its_ending(
-    music: Path, encoder: MelStatistics, tmp_path: Path
-) -> None:
+def test_a_file_that_was_named_is_tried_whatever_its_ending(music: Path, encoder: Path, tmp_path: Path) -> None:
     other = tmp_path / "sound.bin"
     other.write_bytes((music / "Z.wav").read_bytes())
     table, skipped = read(embed_paths([other, music / "b" / "cover.jpg"], encoder, tmp_path / "v.parquet", workers=1))
@@ -86,7 +87,7 @@ def test_a_file_that_was_named_is_tried_whatever_its_ending(
     assert [line["path"] for line in skipped] == [f"{music}/b/cover.jpg"]
 
 
-def test_no_readable_file_is_an_empty_table(encoder: MelStatistics, tmp_path: Path) -> None:
+def test_no_readable_file_is_an_empty_table(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     report = embed_paths([tmp_path / "empty"], encoder, tmp_path / "v.parquet")
     table, skipped = read(report)
@@ -94,16 +95,14 @@ def test_no_readable_file_is_an_empty_table(encoder: MelStatistics, tmp_path: Pa
     assert (len(table), skipped, report.embedded) == (0, [], 0)
 
 
-def test_a_path_that_is_not_there_changes_nothing(music: Path, encoder: MelStatistics, tmp_path: Path) -> None:
+def test_a_path_that_is_not_there_changes_nothing(music: Path, encoder: Path, tmp_path: Path) -> None:
     to = tmp_path / "v.parquet"
     with pytest.raises(NotFound, match=r"nobody\.mp3"):
         embed_paths([music, tmp_path / "nobody.mp3"], encoder, to)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_can_not_be_written_is_told_before_the_work(
-    music: Path, encoder: MelStatistics, tmp_path: Path
-) -> None:
+def test_a_place_that_can_not_be_written_is_told_before_the_work(music: Path, encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "folder.parquet").mkdir()
     (tmp_path / "file").write_text("")
     for to in (tmp_path / "folder.parquet", tmp_path / "file" / "v.parquet"):

@@ -13,7 +13,11 @@ def embed(
     paths: Annotated[list[Path], typer.Argument(readable=False, help="Audio files, or folders of them.")],
     to: Annotated[Path, typer.Option(readable=False, help="The Parquet file to write: path, vector.")],
     encoder: Annotated[
-        str, typer.Option(help="ears, autoencoder, gru or statistics; or a folder that holds a trained one.")
+        str,
+        typer.Option(
+            help="ears, the ones that come with Segue; or a folder that holds a trained one. "
+            "With --train: ears, autoencoder, gru or statistics."
+        ),
     ] = "ears",
     train: Annotated[bool, typer.Option("--train", help="Train it on these files first.")] = False,
     size: Annotated[Size, typer.Option(help="With --train: one dial for size and time.")] = Size.small,

@@ -25,14 +25,17 @@ NAMES = {
 
 DRAWING = "How far a drawing is off, and how hard tracks are to tell apart. In training, parts are masked as well."
 HEARING = "How far off the foretold frames are. In training, tracks must be told apart as well."
+SHIPPED = "Before Segue was shipped, on open music: "
+"""Ears that came with Segue learned elsewhere, and what is told of their training says so."""
 
 
 def curves_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, simulated: bool) -> tuple[Curves, ...]:
     """The training curves of the autoencoder, the audio GRU and the GRU over listens, where the cards hold them."""
     parts = sound.get("parts", {})
+    where = _where(sound)
     told = [
-        _curves("Autoencoder: loss", parts.get("autoencoder", sound), DRAWING),
-        _curves("Audio GRU: error", parts.get("gru", {}), HEARING),
+        _curves("Autoencoder: loss", parts.get("autoencoder", sound), where + DRAWING),
+        _curves("Audio GRU: error", parts.get("gru", {}), where + HEARING),
         _curves("GRU over listens: loss", taste, "Mean −log of the chance it gave what came next.", simulated),
     ]
     return tuple(curves for curves in told if curves is not None)
@@ -59,8 +62,8 @@ def comparisons_of(
         where = drawn.get("measured_on", "held-out tracks")
         ours = {"autoencoder": errors.pop("autoencoder")}
         note = (
-            f"Mean squared error on {where}, each band in its own standard deviations. The autoencoder learns to fill "
-            "in what is masked and to tell tracks apart, not only to redraw."
+            f"{_where(sound)}Mean squared error on {where}, each band in its own standard deviations. "
+            "The autoencoder learns to fill in what is masked and to tell tracks apart, not only to redraw."
         )
         told.append(Comparison("Drawing music again", {**ours, **errors}, lower_is_better=True, note=note))
     losses = _lists(taste).get("held_out", [])
@@ -85,8 +88,10 @@ def facts_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, listens: int
     autoencoder = sound.get("parts", {}).get("autoencoder", sound)
     data = autoencoder.get("data", {})
     if "training_tracks" in data:
+        learned, held_out = data["training_tracks"], data["held_out_tracks"]
         facts["learned the sound from"] = (
-            f"{data['training_tracks']} tracks; {data['held_out_tracks']} others were held out to measure on"
+            f"{learned:,} tracks{' of open music' if _where(sound) else ''}; "
+            f"{held_out:,} others were held out to measure on"
         )
     numbers = autoencoder.get("reconstruction", {}).get("numbers_a_window")
     if numbers:
@@ -96,6 +101,10 @@ def facts_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, listens: int
             facts[name] = f"{card['parameters']:,} weights"
     facts["learned listening from"] = f"{listens:,} listens, and the order of the tracks on every album"
     return facts
+
+
+def _where(sound: Mapping[str, Any]) -> str:
+    return SHIPPED if sound.get("origin") == "shipped" else ""
 
 
 def _curves(title: str, card: Mapping[str, Any], note: str, simulated: bool = False) -> Curves | None:

@@ -104,7 +104,7 @@ def run_demo(
         kind = f"listens of {listeners} simulated listeners" if simulated else "listens"
         steps.say(f"{listens:,} {kind}")
 
-        with steps("learning: autoencoder, audio GRU, GRU over listens") as progress:
+        with steps("hearing every track, learning from the listens") as progress:
             training = library.train(seed=seed, progress=progress)
         comparisons = comparisons_of(training.sound, training.taste, plays, simulated=simulated)
         facts = facts_of(training.sound, training.taste, listens=listens)

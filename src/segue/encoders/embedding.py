@@ -1,17 +1,17 @@
-"""Every track's sound as a vector: listen once, keep what was heard, encode it.
+"""Every track's sound as a vector, kept; and the log-mels of those tracks that an encoder is to be trained on.
 
-Tracks flow in, rows of ``vectors/`` flow out. Files are decoded by other processes
-and encoded here, each track alone, so that its vector does not depend on its neighbours. Rows are kept every 64
-tracks, in order of track id; a killed run goes on where it was.
+Tracks flow in, rows of ``vectors/`` flow out. Files are decoded and encoded by other processes, each track alone, so
+that its vector does not depend on its neighbours. Rows are kept every 64 tracks, in order of track id; a killed run
+goes on where it was. Vectors lie under the name and the version of the encoder that made them, and its weights'
+checksum beside them: those of two encoders are never compared.
 
 A track without sound is noted with its reason and not tried again: its id stands for these very bytes. A file that
 is not there just now is no such track.
 """
 
-import hashlib
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,36 +19,26 @@ from sqlalchemy import delete, insert, select
 
 from segue.audio.listen import SHAPE, mel_windows_of_many
 from segue.catalogue.walk import text_of
+from segue.encoders.contract import Encoder, read_card
+from segue.encoders.hearing import vectors_of_many
+from segue.encoders.registry import load_encoder
 from segue.encoders.rows import RowStore
 from segue.encoders.search import Vectors
-from segue.errors import UnreadableAudio
+from segue.errors import DamagedHome, UnreadableAudio
 from segue.home import Home
 from segue.progress import Progress, silent
 from segue.store import Database
 from segue.store.schema import unheard
 from segue.types import Track
 
-__all__ = ["KEPT", "Ear", "embed_tracks", "keep_mels", "load_vectors", "unheard_tracks"]
+__all__ = ["KEPT", "embed_tracks", "keep_mels", "load_vectors", "unheard_tracks"]
 
 KEPT = "log_mel"
-"""The rows of log-mels that encoders are trained on and that new ones are applied to without decoding again."""
+"""The rows of log-mels that encoders are trained on, and then applied to without decoding again."""
 BATCH_TRACKS = 64
 """Tracks between two commits: what a killed run hears again."""
 
 Floats = npt.NDArray[np.float32]
-
-
-class Ear(Protocol):
-    """What is asked of an encoder here (``encoders.contract.Encoder`` is one)."""
-
-    name: ClassVar[str]
-    dim: int
-
-    def encode(self, mels: Any) -> Floats:
-        """float32 (dim,), unit length."""
-
-    def tensors(self) -> Mapping[str, npt.NDArray[Any]]:
-        """Everything learned, by name."""
 
 
 def keep_mels(
@@ -64,59 +54,61 @@ def keep_mels(
         The rows kept before can't be used.
     """
     store = RowStore(database, home.vectors, KEPT, SHAPE, np.float16)
-    _fill(store, database, _todo(database, tracks, store.ids()), _halved, workers, progress)
+    wanted = _todo(database, tracks, store.ids())
+    _fill(store, database, wanted, mel_windows_of_many(_paths(wanted), workers, progress))
     return store
 
 
 def embed_tracks(
     home: Home,
     database: Database,
-    encoder: Ear,
-    version: str,
+    place: Path,
     tracks: Sequence[Track],
     *,
     workers: int = 0,
     progress: Progress = silent,
 ) -> Vectors:
-    """The vectors of every track this version of the encoder ever heard, these tracks among them.
+    """The vectors of every track this encoder ever heard, these tracks among them.
 
-    Kept log-mels are used where there are some; other files are decoded. Vectors that another encoder left under
-    the same name and version are made anew.
+    Kept log-mels are used where there are some; other files are decoded. Vectors that other weights left under the
+    same name and version are made anew.
+
+    Parameters
+    ----------
+    place
+        The folder of a published encoder (``models/NAME/VERSION``).
 
     Raises
     ------
     DamagedHome
-        The rows kept before can't be used.
+        The rows kept before, or the encoder, can't be used.
     """
-    name = f"{encoder.name}-{version}"
-    store = RowStore(database, home.vectors, name, (encoder.dim,), np.float32, _checksum(encoder))
-    mels = RowStore(database, home.vectors, KEPT, SHAPE, np.float16)
-    matrix = mels.matrix()
-    kept = {track_id: row for row, track_id in enumerate(mels.ids())}
-    done = set(store.ids())
-    again = sorted({track.id for track in tracks if track.id in kept} - done)
-    for first in range(0, len(again), BATCH_TRACKS):
-        batch = again[first : first + BATCH_TRACKS]
-        progress("encoding", first, len(again))
-        store.append(batch, np.stack([encoder.encode(np.asarray(matrix[kept[one]])) for one in batch]))
-        _note(database, batch, {})
-    if again:
-        progress("encoding", len(again), len(again))
-    _fill(store, database, _todo(database, tracks, done | kept.keys()), encoder.encode, workers, progress)
+    encoder = load_encoder(place)
+    store = RowStore(database, home.vectors, _name(place), (encoder.dim,), np.float32, _weights(place))
+    if (home.vectors / KEPT).is_dir():
+        _encode_kept(home, database, encoder, store, tracks, progress)
+    wanted = _todo(database, tracks, store.ids())
+    _fill(store, database, wanted, vectors_of_many(_paths(wanted), place, workers, progress))
     return _vectors(store)
 
 
-def load_vectors(home: Home, database: Database, name: str) -> Vectors:
-    """The vectors of this name ("ears-0001"), mapped from their file.
+def load_vectors(home: Home, database: Database, place: Path) -> Vectors:
+    """The vectors that the encoder in this folder (``models/NAME/VERSION``) made, mapped from their file.
 
     Raises
     ------
     NotReady
         There are none.
     DamagedHome
-        They can't be used.
+        They can't be used, or other weights than those in the folder made them.
     """
-    return _vectors(RowStore.open(database, home.vectors, name))
+    store = RowStore.open(database, home.vectors, _name(place))
+    if store.source != _weights(place):
+        raise DamagedHome(
+            f"{home.vectors / store.name} holds the vectors of other weights than {place}, and they can't be compared: "
+            "run 'segue train', which makes them anew"
+        )
+    return _vectors(store)
 
 
 def unheard_tracks(database: Database) -> dict[str, str]:
@@ -125,12 +117,29 @@ def unheard_tracks(database: Database) -> dict[str, str]:
         return {row.track_id: row.reason for row in connection.execute(select(unheard).order_by(unheard.c.track_id))}
 
 
-def _checksum(encoder: Ear) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, tensor in sorted(encoder.tensors().items()):
-        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}\0".encode())
-        digest.update(np.ascontiguousarray(tensor).data)
-    return digest.hexdigest()
+def _encode_kept(
+    home: Home, database: Database, encoder: Encoder, store: RowStore, tracks: Sequence[Track], progress: Progress
+) -> None:
+    mels = RowStore(database, home.vectors, KEPT, SHAPE, np.float16)
+    matrix = mels.matrix()
+    kept = {track_id: row for row, track_id in enumerate(mels.ids())}
+    again = sorted({track.id for track in tracks if track.id in kept} - set(store.ids()))
+    for first in range(0, len(again), BATCH_TRACKS):
+        batch = again[first : first + BATCH_TRACKS]
+        progress("encoding", first, len(again))
+        store.append(batch, np.stack([encoder.encode(np.asarray(matrix[kept[one]])) for one in batch]))
+        _note(database, batch, {})
+    if again:
+        progress("encoding", len(again), len(again))
+
+
+def _name(place: Path) -> str:
+    return f"{place.parent.name}-{place.name}"
+
+
+def _weights(place: Path) -> str:
+    """Which weights lie in a folder."""
+    return str(read_card(place).get("weights_blake2b"))
 
 
 def _vectors(store: RowStore) -> Vectors:
@@ -148,8 +157,8 @@ def _todo(database: Database, tracks: Sequence[Track], done: Collection[str]) ->
     return sorted({track.id: track for track in tracks if track.path and track.id not in passed}.values(), key=_by_id)
 
 
-def _halved(mels: Floats) -> npt.NDArray[np.float16]:
-    return mels.astype(np.float16)
+def _paths(tracks: Sequence[Track]) -> list[Path]:
+    return [track.path for track in tracks if track.path is not None]
 
 
 def _by_id(track: Track) -> str:
@@ -160,12 +169,11 @@ def _fill(
     store: RowStore,
     database: Database,
     tracks: Sequence[Track],
-    row_of: Callable[[Floats], npt.ArrayLike],
-    workers: int,
-    progress: Progress,
+    heard: Iterator[tuple[int, Floats | UnreadableAudio]],
 ) -> None:
+    """Keep what is heard of these tracks as it comes."""
     ids: list[str] = []
-    rows: list[npt.ArrayLike] = []
+    rows: list[Floats] = []
     reasons: dict[str, str] = {}
 
     def keep() -> None:
@@ -176,14 +184,14 @@ def _fill(
         rows.clear()
         reasons.clear()
 
-    paths = [track.path for track in tracks if track.path is not None]
-    for position, mels in mel_windows_of_many(paths, workers, progress):
+    paths = _paths(tracks)
+    for position, row in heard:
         track_id, path = tracks[position].id, paths[position]
-        if not isinstance(mels, UnreadableAudio):
+        if not isinstance(row, UnreadableAudio):
             ids.append(track_id)
-            rows.append(row_of(mels))
+            rows.append(row.astype(store.dtype))
         elif path.is_file() and os.access(path, os.R_OK):
-            reasons[track_id] = str(mels).removeprefix(f"{text_of(os.fsencode(path))}: ")
+            reasons[track_id] = str(row).removeprefix(f"{text_of(os.fsencode(path))}: ")
         if position % BATCH_TRACKS == BATCH_TRACKS - 1:
             keep()
     keep()

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from segue.audio.listen import SHAPE, mel_windows_of_many
 from segue.catalogue.walk import Found, Skipped, text_of, walk
-from segue.encoders.embedding import Ear
+from segue.encoders.contract import Encoder, read_card
+from segue.encoders.hearing import vectors_of_many
 from segue.errors import BadInput, NotFound, UnreadableAudio
 from segue.home import write_bytes, write_text
 from segue.progress import Progress, silent
@@ -26,7 +27,7 @@ from segue.progress import Progress, silent
 __all__ = ["EmbedReport", "embed_paths", "train_and_embed_paths"]
 
 Floats = npt.NDArray[np.float32]
-Train = Callable[[npt.NDArray[np.float16], list[str]], Ear]
+Train = Callable[[npt.NDArray[np.float16], list[str]], Encoder]
 """Makes an encoder of log-mels (files, windows, frames, mels) and of the folder each file is in."""
 
 
@@ -43,7 +44,7 @@ class EmbedReport:
 
 def embed_paths(
     paths: Sequence[str | os.PathLike[str]],
-    encoder: Ear,
+    place: Path,
     to: Path,
     *,
     workers: int = 0,
@@ -59,6 +60,8 @@ def embed_paths(
     ----------
     paths
         Sound files, and folders that are searched for them.
+    place
+        The folder of a saved encoder.
 
     Raises
     ------
@@ -66,18 +69,20 @@ def embed_paths(
         One of the paths does not exist.
     BadInput
         ``to`` can't be written.
+    DamagedHome
+        The folder holds no encoder that can be read.
     """
     files, skipped = _files(paths)
     _require_writable(to)
     heard: list[str] = []
     rows: list[Floats] = []
-    for position, mels in mel_windows_of_many(files, workers, progress):
-        if isinstance(mels, UnreadableAudio):
-            skipped.append(_unheard(files[position], mels))
+    for position, vector in vectors_of_many(files, place, workers, progress):
+        if isinstance(vector, UnreadableAudio):
+            skipped.append(_unheard(files[position], vector))
         else:
             heard.append(files[position])
-            rows.append(encoder.encode(mels))
-    return _write(to, heard, rows, encoder.dim, skipped)
+            rows.append(vector)
+    return _write(to, heard, rows, int(read_card(place)["dim"]), skipped)
 
 
 def train_and_embed_paths(

@@ -66,6 +66,7 @@ class RowStore:
         source: str = "",
     ) -> None:
         self.name = name
+        self.source = source
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype).newbyteorder("<")
         self._database = database

@@ -2,9 +2,9 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import func, select, text
 
@@ -13,11 +13,22 @@ from segue.home import Home
 from segue.library import training
 from segue.store import Database
 from segue.store.schema import file, listen, mention, unheard
+from segue.types import Track
+
+if TYPE_CHECKING:
+    from segue.encoders.contract import Encoder
+    from segue.encoders.search import Vectors
 
 __all__ = ["Finding", "examine"]
 
 CODECS = ("mp3", "flac", "vorbis", "opus", "aac", "alac", "pcm_s16le", "pcm_s16be", "wmav2", "ape", "wavpack")
 LOW_DISK_BYTES = 1 << 30
+FEWEST_FOR_HUBS = 50
+"""Among fewer tracks, ten nearest are everybody."""
+SHOWN = 3
+"""Tracks that are named where many could be."""
+UNEVEN_SKEW, UNEVEN_NEVER = 3.0, 0.1
+"""Neighbourhoods more uneven than this after the correction make the same few tracks come up again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +145,66 @@ def _models(home: Home, database: Database) -> list[Finding]:
             findings.append(
                 Finding("good", "vectors", f"{len(vectors.ids)} tracks, {vectors.matrix.shape[1]} numbers each")
             )
+            tracks = Catalogue(database).tracks()
+            findings += sound_neighbours(vectors, tracks)
+            findings += unlike_music(current[0], vectors, tracks)
             taste = home.latest(training.TASTE)
             if taste is not None:
-                load_model(taste, training.build_items(database, Catalogue(database).tracks(), vectors))
+                load_model(taste, training.build_items(database, tracks, vectors))
     except SegueError as error:
         findings.append(Finding("bad", "models", str(error), "segue train"))
     return findings
+
+
+def sound_neighbours(vectors: "Vectors", tracks: Sequence[Track]) -> list[Finding]:
+    """How evenly the library's tracks are each other's neighbours, and how neighbours are searched for."""
+    from segue.encoders.approximate import is_there
+    from segue.encoders.hubs import HubFigures
+    from segue.encoders.search import EXACT_UP_TO
+    from segue.encoders.space import NEAREST
+
+    findings = []
+    figures = HubFigures.of(vectors)
+    if figures.tracks >= FEWEST_FOR_HUBS:
+        after, before = figures.corrected, figures.plain
+        names = {track.id: f"“{track}”" for track in tracks}
+        said = (
+            f"skew {after.skew:.1f} ({before.skew:.1f} by plain cosine); {after.never:.0%} of {figures.tracks} tracks "
+            f"({before.never:.0%}) are never among another's {NEAREST} nearest; most often is "
+            f"{names.get(after.largest, after.largest)}, {after.times}× "
+            f"({names.get(before.largest, before.largest)}, {before.times}×)"
+        )
+        if after.skew > UNEVEN_SKEW or after.never > UNEVEN_NEVER:
+            remedy = "segue train --adapt may tell this library's tracks apart better"
+            findings.append(Finding("note", "hubs", said, remedy))
+        else:
+            findings.append(Finding("good", "hubs", said))
+    if len(vectors) > EXACT_UP_TO and not is_there():
+        said = f"exact over {len(vectors)} tracks; an index would answer sooner where many ask"
+        findings.append(Finding("note", "search", said, "pip install 'segue[faiss]'"))
+    return findings
+
+
+def unlike_music(encoder: "Encoder", vectors: "Vectors", tracks: Sequence[Track]) -> list[Finding]:
+    """Which tracks do not sound like music, where the encoder can tell."""
+    from segue.encoders.joint import Ears
+    from segue.encoders.musiclike import THRESHOLD
+
+    if not isinstance(encoder, Ears) or encoder.likeness is None or not len(vectors):
+        return []
+    scores = encoder.likeness.score(vectors.matrix)
+    odd = [place for place in scores.argsort(kind="stable").tolist() if scores[place] < THRESHOLD]
+    if not odd:
+        return [Finding("good", "music-likeness", f"all {len(vectors)} tracks sound like music")]
+    names = {track.id: f"“{track}”" for track in tracks}
+    worst = ", ".join(
+        f"{names.get(vectors.ids[place], vectors.ids[place])} ({scores[place]:.2f})" for place in odd[:SHOWN]
+    )
+    said = (
+        f"{len(odd)} of {len(vectors)} tracks do not sound like music (a score below {THRESHOLD}), first of all {worst}"
+    )
+    remedy = "move speech and effects out of the scanned folders, then segue scan (some music is taken for them)"
+    return [Finding("note", "music-likeness", said, remedy)]
 
 
 def _history(database: Database) -> list[Finding]:

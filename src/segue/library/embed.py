@@ -1,4 +1,4 @@
-"""Vectors of any files with one call: choose or train the encoder, then write the table."""
+"""Vectors of any files with one call: choose or train the encoder, then write the table. No home folder is used."""
 
 import os
 import shutil
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segue.errors import BadInput, NotFound, NotReady
-from segue.home import Home, new_directory
-from segue.library import training
+from segue.errors import BadInput, NotFound
+from segue.home import new_directory
+from segue.library.ears import EARS
 from segue.progress import Progress, silent
 from segue.settings import Size
 
@@ -23,7 +23,7 @@ def embed_files(
     paths: Sequence[str | os.PathLike[str]],
     to: Path,
     *,
-    encoder: str = "ears",
+    encoder: str = EARS,
     train: bool = False,
     size: Size = "small",
     seed: int = 0,
@@ -36,14 +36,12 @@ def embed_files(
     ----------
     encoder
         With ``train``: the kind to train (see ``encoders.registry.ENCODERS``), kept beside ``to`` as NAME.encoder.
-        Without: a folder with a trained one, or "ears" for the one that the home folder has trained.
+        Without: a folder with a trained one, or "ears" for the one that comes with Segue.
 
     Raises
     ------
     NotFound
         A path, or the encoder, does not exist.
-    NotReady
-        The home folder has trained no encoder.
     BadInput
         ``to`` can't be written, or there is nothing to train on.
     """
@@ -51,7 +49,7 @@ def embed_files(
     from segue.encoders.registry import ENCODERS, train_encoder
 
     if not train:
-        return embed_paths(paths, _trained(encoder), to, workers=workers, progress=progress)
+        return embed_paths(paths, _place_of(encoder), to, workers=workers, progress=progress)
     if encoder not in ENCODERS:
         raise NotFound(f"no encoder is called '{encoder}': train one of {', '.join(ENCODERS)}")
     kept = to.with_name(f"{to.stem}.encoder")
@@ -69,14 +67,13 @@ def embed_files(
     return train_and_embed_paths(paths, learn, to, workers=workers, progress=progress)
 
 
-def _trained(name: str) -> "Encoder":
-    from segue.encoders.registry import load_encoder
+def _place_of(name: str) -> Path:
+    from segue.encoders.shipped import shipped_place, shipped_version
 
-    if Path(name).expanduser().is_dir():
-        return load_encoder(Path(name).expanduser())
-    if name != training.EARS:
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if name != EARS:
         raise NotFound(f"no trained encoder is in '{name}': give a folder that has one, or train it with --train")
-    current = training.current_encoder(Home())
-    if current is None:
-        raise NotReady("no encoder has been trained: add --train to train one on these files, or run 'segue train'")
-    return current[0]
+    shipped_version()  # says what to do where the package is not whole
+    return shipped_place()

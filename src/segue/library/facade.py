@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segue.errors import NotFound, NotReady
+from segue.errors import BadInput, NotFound, NotReady
 from segue.home import Home
 from segue.library import training
 from segue.library.moment import now, read_moment
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from segue.encoders.contract import Encoder
     from segue.encoders.search import Vectors
     from segue.library.doctor import Finding
+    from segue.library.ears import Origin
     from segue.library.training import Training
     from segue.listening.events import Events, Items
     from segue.listening.importing import ImportReport
@@ -79,12 +80,12 @@ class Library:
             report = scan(self.database, roots, workers=self.settings.workers, progress=progress)
             self._forget()
             rematch(self.database, self.tracks())
-            current = training.current_encoder(self.home)
-            if current is not None:
+            ears = self._serving.ears
+            if ears is not None:
                 from segue.encoders.embedding import embed_tracks
 
                 embed_tracks(
-                    self.home, self.database, *current, self.tracks(), workers=self.settings.workers, progress=progress
+                    self.home, self.database, ears, self.tracks(), workers=self.settings.workers, progress=progress
                 )
                 self._forget()
         return report
@@ -111,20 +112,41 @@ class Library:
         self._forget()
         return report
 
-    def train(self, *, size: str | None = None, seed: int | None = None, progress: Progress = silent) -> "Training":
-        """Train the models on this library and its listens; stages whose inputs have not changed are kept.
+    def train(
+        self,
+        *,
+        adapt: bool = False,
+        from_scratch: bool = False,
+        size: str | None = None,
+        seed: int | None = None,
+        progress: Progress = silent,
+    ) -> "Training":
+        """Hear the library, and learn what its listeners do; stages whose inputs have not changed are kept.
+
+        Parameters
+        ----------
+        adapt
+            Train the ears that come with Segue on with this library's music first, and take what comes of it where it
+            is better on held-out albums.
+        from_scratch
+            Train ears of one's own on this library's music instead.
 
         Raises
         ------
         NotReady
-            Nothing has been scanned.
+            Nothing has been scanned, or too little to adapt to.
+        BadInput
+            Both ways of training ears are wanted.
         """
+        if adapt and from_scratch:
+            raise BadInput("ears are either adapted or trained from scratch: choose one")
+        origin: Origin = "adapted" if adapt else "from scratch" if from_scratch else "shipped"
         said = {name: value for name, value in (("size", size), ("seed", seed)) if value is not None}
         settings = (
             load_settings(self.home.settings_file, **{**self.settings.model_dump(), **said}) if said else self.settings
         )
         with self.home.changing("train"):
-            result = training.train(self.home, self.database, self.tracks(), settings, progress)
+            result = training.train(self.home, self.database, self.tracks(), settings, origin, progress)
         self._forget()
         return result
 
@@ -163,17 +185,18 @@ class Library:
         return listeners(self.database)
 
     def encoder(self) -> "Encoder":
-        """The newest encoder.
+        """The encoder that made the vectors.
 
         Raises
         ------
         NotReady
             Nothing has been trained.
         """
-        current = training.current_encoder(self.home)
-        if current is None:
+        from segue.encoders.registry import load_encoder
+
+        if self._serving.ears is None:
             raise NotReady("nothing has been trained: run 'segue train' first")
-        return current[0]
+        return load_encoder(self._serving.ears)
 
     def vectors(self) -> "Vectors":
         """How each track sounds, as unit vectors."""
@@ -250,8 +273,13 @@ class Library:
         return Catalogue(self.database).tracks()
 
     @cached_property
+    def _serving(self) -> training.Serving:
+        # Held, so that what this object compares is of one encoder even when another process trains a newer one.
+        return training.serving(self.home)
+
+    @cached_property
     def _vectors(self) -> "Vectors":
-        return training.current_vectors(self.home, self.database)
+        return training.vectors_of(self.home, self.database, self._serving.ears)
 
     @cached_property
     def _items(self) -> "Items":
@@ -264,7 +292,7 @@ class Library:
 
         if not self._tracks:
             raise NotReady("the library is empty: run 'segue scan FOLDER' on a folder of music first")
-        place = self.home.latest(training.TASTE)
+        place = self._serving.taste
         model = load_model(place, self._items) if place else None
         return Recommender(self._tracks, self._items, model, self.settings.recommend)
 
@@ -328,5 +356,5 @@ class Library:
         )
 
     def _forget(self) -> None:
-        for name in ("_tracks", "_vectors", "_items", "_recommender"):
+        for name in ("_tracks", "_serving", "_vectors", "_items", "_recommender"):
             self.__dict__.pop(name, None)

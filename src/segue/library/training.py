@@ -1,11 +1,10 @@
 """From a scanned library and its listens to trained models.
 
-Sound first: decode a sample of the tracks, train the encoder on it, give every track a vector. Then taste: events
-and album orders over those vectors. A stage whose inputs are what they were (its fingerprint stands in the card) is
-not done again, so that a killed run goes on where it was and ends in the same bits.
+Sound first: the ears, and with them a vector of every track. Then taste: events and album orders over those vectors. A
+stage whose inputs are what they were (its fingerprint stands in the card) is not done again, so that a killed run goes
+on where it was and ends in the same bits.
 """
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ import numpy as np
 
 from segue.errors import DamagedHome, NotReady
 from segue.home import Home
+from segue.library.ears import EARS, Origin, Report, ears_for, fingerprint_of
 from segue.progress import Progress, silent
 from segue.settings import Settings
 from segue.store import Database
@@ -27,16 +27,37 @@ if TYPE_CHECKING:
     from segue.encoders.search import Vectors
     from segue.listening.events import Events, Items
 
-__all__ = ["Training", "build_items", "current_encoder", "current_vectors", "train"]
+__all__ = [
+    "EARS",
+    "TASTE",
+    "Serving",
+    "Training",
+    "build_items",
+    "current_encoder",
+    "current_vectors",
+    "serving",
+    "train",
+    "vectors_of",
+]
 
-EARS, TASTE = "ears", "gru"
-SAMPLE = {"tiny": 100, "small": 500, "medium": 4_000, "large": 20_000}
-"""Tracks the encoder learns from; more bring less than their decoding costs."""
+TASTE = "gru"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The folders of the models that answer together: the newest taste model, and the ears whose vectors it knows."""
+
+    ears: Path | None
+    taste: Path | None
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a training made: the cards of both models, and the seconds each stage took (reused stages: none)."""
+    """What a training made: the cards of both models, and the seconds each stage took (reused stages: none).
+
+    ``adapting`` is what an adaptation was judged by: ``tracks`` (how many were held out), ``before`` and ``after``
+    (``halves_recall``, ``group_map``), ``kept``.
+    """
 
     sound: Mapping[str, Any]
     taste: Mapping[str, Any]
@@ -44,69 +65,80 @@ class Training:
     embedded: int
     listens: int
     seconds: Mapping[str, float]
+    adapting: Report | None = None
 
 
 def train(
-    home: Home, database: Database, tracks: Sequence[Track], settings: Settings, progress: Progress = silent
+    home: Home,
+    database: Database,
+    tracks: Sequence[Track],
+    settings: Settings,
+    origin: Origin = "shipped",
+    progress: Progress = silent,
 ) -> Training:
-    """Train the encoder and the taste model on what is here, and publish both.
+    """Hear every track with ears of this origin, train the taste model on what is here, and publish both.
 
     Raises
     ------
     NotReady
         There is nothing to learn from.
     """
+    from segue.encoders.contract import read_card
     from segue.encoders.embedding import embed_tracks
 
     if not tracks:
         raise NotReady("the library is empty: run 'segue scan FOLDER' on a folder of music first")
     seconds: dict[str, float] = {}
     began = time.monotonic()
-    encoder, version = _train_ears(home, database, tracks, settings, progress)
+    ears, adapting = ears_for(home, database, tracks, settings, origin, progress)
     seconds["sound"] = time.monotonic() - began
 
     began = time.monotonic()
-    vectors = embed_tracks(home, database, encoder, version, tracks, workers=settings.workers, progress=progress)
+    vectors = embed_tracks(home, database, ears, tracks, workers=settings.workers, progress=progress)
     seconds["vectors"] = time.monotonic() - began
 
     began = time.monotonic()
     items = build_items(database, tracks, vectors)
     events = _events(database, tracks, items)
-    taste = _train_taste(home, events, items, version, settings, progress)
-    _drop_old_vectors(home, database, version)
+    taste = _train_taste(home, events, items, ears.name, settings, progress)
+    _drop_old_vectors(home, database, ears.name)
     seconds["taste"] = time.monotonic() - began
-    return Training(encoder.card, taste, len(tracks), len(vectors.ids), len(events), seconds)
+    return Training(read_card(ears), taste, len(tracks), len(vectors.ids), len(events), seconds, adapting)
 
 
 def current_encoder(home: Home) -> "tuple[Encoder, str] | None":
     """The encoder that answers now and its version, or None."""
     from segue.encoders.registry import load_encoder
 
-    place = _serving(home)
+    place = serving(home).ears
     return (load_encoder(place), place.name) if place else None
 
 
 def current_vectors(home: Home, database: Database) -> "Vectors":
     """The vectors of the encoder that answers now; none before the first training."""
+    return vectors_of(home, database, serving(home).ears)
+
+
+def vectors_of(home: Home, database: Database, ears: Path | None) -> "Vectors":
+    """The vectors that these ears made; none without ears."""
     from segue.encoders.embedding import load_vectors
     from segue.encoders.search import Vectors
 
-    place = _serving(home)
-    if place is None:
+    if ears is None:
         return Vectors((), np.zeros((0, 1), dtype=np.float32))
-    return load_vectors(home, database, f"{EARS}-{place.name}")
+    return load_vectors(home, database, ears)
 
 
-def _serving(home: Home) -> Path | None:
-    """The encoder whose vectors the newest taste model knows: a newer one waits until taste has followed."""
+def serving(home: Home) -> Serving:
+    """The models that answer now. Newer ears wait until taste has followed, since it knows the old ones' vectors."""
     from segue.taste.files import read_card
 
     taste = home.latest(TASTE)
     if taste is not None:
-        place = home.models / EARS / str(read_card(taste).get("ears"))
-        if place.is_dir():
-            return place
-    return home.latest(EARS)
+        ears = home.models / EARS / str(read_card(taste).get("ears"))
+        if ears.is_dir():
+            return Serving(ears, taste)
+    return Serving(home.latest(EARS), taste)
 
 
 def build_items(database: Database, tracks: Sequence[Track], vectors: "Vectors") -> "Items":
@@ -128,44 +160,6 @@ def build_items(database: Database, tracks: Sequence[Track], vectors: "Vectors")
     )
 
 
-def _train_ears(
-    home: Home, database: Database, tracks: Sequence[Track], settings: Settings, progress: Progress
-) -> "tuple[Encoder, str]":
-    from segue.encoders.contract import read_card
-    from segue.encoders.embedding import keep_mels
-    from segue.encoders.registry import load_encoder, train_encoder
-
-    # Ids are hashes of the sound: the smallest ones are a sample that does not depend on order or names.
-    sample = sorted(tracks, key=lambda track: track.id)[: SAMPLE[settings.size]]
-    fingerprint = _fingerprint(EARS, settings.size, settings.seed, *(track.id for track in sample))
-    newest = home.latest(EARS)
-    with suppress(DamagedHome):  # a damaged one is made anew
-        if newest is not None and read_card(newest).get("fingerprint") == fingerprint:
-            return load_encoder(newest), newest.name
-    mels = keep_mels(home, database, sample, workers=settings.workers, progress=progress)
-    wanted = {track.id: track for track in sample}
-    rows = [row for row, track_id in enumerate(mels.ids()) if track_id in wanted]
-    if not rows:
-        raise NotReady("none of the tracks could be heard: 'segue doctor' says why")
-    groups = [_group(wanted[track_id]) for track_id in mels.ids() if track_id in wanted]
-    matrix = mels.matrix()
-    encoder = train_encoder(
-        EARS,
-        matrix if len(rows) == len(matrix) else matrix[rows],
-        groups,
-        size=settings.size,
-        seed=settings.seed,
-        device=settings.device,
-        progress=progress,
-    )
-    encoder.card["fingerprint"] = fingerprint
-    with home.publish(EARS) as directory:
-        encoder.save(directory)
-    published = home.latest(EARS)
-    assert published is not None
-    return encoder, published.name
-
-
 def _train_taste(
     home: Home, events: "Events", items: "Items", ears: str, settings: Settings, progress: Progress
 ) -> dict[str, Any]:
@@ -174,7 +168,7 @@ def _train_taste(
 
     columns = (events.listener, events.track, events.started_at, events.outcome, events.completion)
     vectors = np.zeros(0, dtype=np.float32) if items.vectors is None else items.vectors
-    fingerprint = _fingerprint(
+    fingerprint = fingerprint_of(
         TASTE,
         settings.size,
         settings.seed,
@@ -209,19 +203,6 @@ def _events(database: Database, tracks: Sequence[Track], items: "Items") -> "Eve
     from segue.listening.orders import album_order, join
 
     return join(load_events(database, items.ids), album_order(tracks, items.ids))
-
-
-def _group(track: Track) -> str:
-    """What must not stand on both sides of a split: the album, or the artist of a track without one."""
-    return f"{track.album_artist or ''}\0{track.album}" if track.album else f"\0{track.artist}"
-
-
-def _fingerprint(*parts: str | int | bytes) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        digest.update(part if isinstance(part, bytes) else str(part).encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
 
 
 def _numbered(names: Sequence[str | None]) -> "np.ndarray[Any, np.dtype[np.int32]]":

@@ -205,21 +205,11 @@ class Recommender:
         """
         if self.shelf.vectors is None or not self.shelf.has_sound.any():
             raise NotReady("no track's sound is known yet: train and listen first")
-        similarity = self.shelf.similarity(unit(vector, self.shelf.vectors.shape[1]))
-        similarity[~self.shelf.has_sound] = -np.inf
-        for track_id in without:
-            place = self.shelf.place_of[self.shelf.row_of[track_id]] if track_id in self.shelf.row_of else -1
-            if place >= 0:
-                similarity[place] = -np.inf
-        best = [int(place) for place in top_k(similarity, k) if np.isfinite(similarity[place])]
+        found = self.shelf.sounds.search(vector, k, without)
+        picks = [(self.shelf.tracks[self.shelf.place_of[self.shelf.row_of[one]]], alike) for one, alike in found]
         return [
-            Pick(
-                self.shelf.tracks[place],
-                float(similarity[place]),
-                "; ".join([f"similarity {similarity[place]:.2f}", *shared(self.shelf.tracks[place], like)]),
-                {"sound": float(similarity[place])},
-            )
-            for place in best
+            Pick(track, alike, "; ".join([f"similarity {alike:.2f}", *shared(track, like)]), {"sound": alike})
+            for track, alike in picks
         ]
 
     def explain(self, events: Events, opinions: Mapping[str, Opinion], track_id: str, *, at: int) -> Explanation:

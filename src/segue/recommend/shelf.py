@@ -7,10 +7,12 @@ over places, so that a track without a file can take part in a history and never
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from segue.encoders.search import Vectors
 from segue.listening.events import Items
 from segue.types import Track
 
@@ -77,6 +79,13 @@ class Shelf:
             [codes.setdefault(version_key(track.title), len(codes)) for track in tracks], dtype=np.int64
         )
         self.spread = self._measured_spread()
+
+    @cached_property
+    def sounds(self) -> Vectors:
+        """The playable tracks that have a sound, to be searched."""
+        places = np.flatnonzero(self.has_sound)
+        ids = tuple(self.tracks[place].id for place in places)
+        return Vectors(ids, np.zeros((0, 1), np.float32) if self.vectors is None else self.vectors[places])
 
     def __len__(self) -> int:
         return len(self.tracks)
