@@ -101,6 +101,18 @@ def test_windows_are_the_stretches_of_the_track_that_they_say(ending: str, long_
         assert alike >= (0.85 if off_truth_s > 0.001 else 0.9999)
 
 
+@pytest.mark.parametrize("rate_hz", [44_056, 22_255, 8_000, 96_000])
+def test_a_file_of_any_rate_can_be_sought_in(rate_hz: int, make_sound: MakeSound, tmp_path: Path) -> None:
+    path = make_sound(tmp_path / "odd.wav", samples=music(rate_hz)[None], rate_hz=rate_hz, codec="float")
+    track = whole(path)
+    with decode._sound(path) as sound:
+        starts = window_starts(sound.declared() or 0)
+        windows, _end = sound.seek_windows(starts)
+    assert windows is not None
+    for window, start in zip(windows, starts, strict=True):
+        assert np.allclose(window, track[start : start + WINDOW_SAMPLES], atol=1e-6)
+
+
 def test_the_first_window_begins_near_the_start_and_the_last_ends_near_the_end() -> None:
     for seconds in (8.192, 8.2, 9.0, 20.0, 70.0, 240.0, 36_000.0):
         samples = round(seconds * RATE_HZ)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import get_window
 
-from segue.audio.mel import FRAMES, HOP, MELS, N_FFT, RATE_HZ, WINDOW_SAMPLES, log_mel, mel_filters
+from segue.audio.mel import FRAMES, HOP, MELS, N_FFT, RATE_HZ, WINDOW_SAMPLES, log_mel, log_mel_frames, mel_filters
 
 
 def hz_of(mel: float) -> float:
@@ -43,6 +43,15 @@ def test_log_mels_are_what_the_definition_says(noise: np.ndarray) -> None:
     assert found.dtype == np.float32
     for window, sound in zip(found, noise, strict=True):
         assert np.abs(window - reference(sound)).max() < 2e-4
+
+
+def test_log_mels_are_the_means_of_pairs_of_frames(noise: np.ndarray) -> None:
+    frames = log_mel_frames(noise)
+    assert frames.shape == (3, 2 * FRAMES, MELS)
+    assert frames.dtype == np.float32
+    assert np.array_equal(log_mel(noise), frames.reshape(3, FRAMES, 2, MELS).mean(axis=2))
+    with pytest.raises(ValueError, match="131072"):
+        log_mel_frames(noise[0])
 
 
 def test_a_window_does_not_depend_on_its_neighbours(noise: np.ndarray) -> None:

@@ -48,6 +48,8 @@ FORMATS = "aac,ac3,aiff,ape,asf,au,caf,dsf,eac3,flac,matroska,mov,mp3,mpc,mpc8,o
 
 PREROLLS_S = (0.3, 5.0)
 """Codecs need what came before: MP3 a bit reservoir, Opus 80 ms. The second is for files that seek badly."""
+PAGE_S = 0.1
+"""Packets that end longer than this before a place sought belong to a page or cluster that holds it, not to it."""
 STAMP_ERROR_SAMPLES = 800
 """How far a time stamp may be off, at 16 kHz."""
 
@@ -175,6 +177,7 @@ class _Sound:
         if not self.stream.codec_context.sample_rate:  # FFmpeg takes any bytes for an mp3 that has yet to begin
             raise UnreadableAudio("not a sound file, or a damaged one")
         self._time_base = self.stream.time_base or Fraction(1, av.time_base)
+        self._resampler: Resampler | None = None
 
     def declared(self) -> int | None:
         """How long the file says it is."""
@@ -191,7 +194,7 @@ class _Sound:
             if resampler is None or not resampler.takes(frame):
                 if resampler is not None:
                     yield from resampler.finish()
-                resampler = Resampler(frame, 0)
+                resampler = Resampler(frame)
             resampler.push(frame)
             if resampler.pending >= WINDOW_S * frame.sample_rate:
                 yield from resampler.pull()
@@ -209,50 +212,54 @@ class _Sound:
     def _seek_window(self, window: Floats, start: int, preroll_s: float) -> bool:
         begins = self.stream.start_time or 0
         target_s = Fraction(start, RATE_HZ) - Fraction(preroll_s)
+        target = max(0, int(target_s / self._time_base)) + begins
         try:
-            self.container.seek(max(0, int(target_s / self._time_base)) + begins, stream=self.stream)
+            self.container.seek(target, stream=self.stream)
         except av.error.FFmpegError:
             return False
-        frames, arrived = self._frames_until(start + WINDOW_SAMPLES + FILTER_SAMPLES)
-        if arrived is None:
+        arrived = self._gather(target, start + WINDOW_SAMPLES + FILTER_SAMPLES)
+        resampler = self._resampler
+        if arrived is None or resampler is None:
             return False
-        # Every `step_in` samples of the file meet `step_out` at 16 kHz; only from such a place do the resampler's
-        # numbers agree with those of a whole decoding.
-        rate = frames[0].sample_rate
-        step_in, step_out = rate // math.gcd(rate, RATE_HZ), RATE_HZ // math.gcd(rate, RATE_HZ)
+        # Only from a place where both rates meet do the resampler's numbers agree with those of a whole decoding. One
+        # resampler serves all windows if it is given whole steps.
+        step_in, step_out = resampler.step_in, resampler.step_out
         step = max((start - FILTER_SAMPLES) // step_out, math.ceil(arrived / step_in), 0)
         skip = start - step * step_out
         if skip < 0:
             return False
-        resampler = Resampler(frames[0], arrived, step * step_in)
-        for frame in frames:
-            if not resampler.takes(frame):
-                return False
-            resampler.push(frame)
-        sound = np.concatenate([*resampler.finish(), window[:0]])[skip : skip + WINDOW_SAMPLES]
-        if len(sound) < WINDOW_SAMPLES:
+        before = step * step_in - arrived
+        needed = math.ceil((skip + WINDOW_SAMPLES + FILTER_SAMPLES) / step_out) * step_in
+        if before + needed > resampler.pending:
             return False
-        window[:] = sound
+        resampler.drop(before)
+        window[:] = resampler.stretch(needed)[skip : skip + WINDOW_SAMPLES]
         return True
 
-    def _frames_until(self, end: int) -> tuple[list[AudioFrame], int | None]:
-        """Frames from here on until past this position, and which sample of the file comes first."""
+    def _gather(self, target: int, end: int) -> int | None:
+        """Push frames from this stamp on until past this position: which sample of the file comes first."""
         begins = self.stream.start_time or 0
-        frames: list[AudioFrame] = []
+        numerator, ticks = self._time_base.numerator, self._time_base.denominator
+        resampler = self._resampler
+        if resampler is not None:
+            resampler.drop(resampler.pending)
         stamps: list[int] = []
         counted = 0
-        for frame in self._frames():
-            rate = frame.sample_rate
-            if frame.pts is not None:  # in whole numbers: fractions would cost as much as the decoding
-                ticks = self._time_base.denominator
-                stamps.append(((frame.pts - begins) * self._time_base.numerator * rate + ticks // 2) // ticks - counted)
-            frames.append(frame)
+        for frame in self._frames(target - int(Fraction(PAGE_S) / self._time_base)):
+            if resampler is None:
+                resampler = self._resampler = Resampler(frame)
+            elif not resampler.takes(frame):
+                return None
+            rate, stamp = frame.sample_rate, frame.pts
+            if stamp is not None:  # in whole numbers: fractions would cost as much as the decoding
+                stamps.append(((stamp - begins) * numerator * rate + ticks // 2) // ticks - counted)
             counted += frame.samples
-            if stamps and (stamps[0] + counted) * RATE_HZ >= (end + STAMP_ERROR_SAMPLES) * rate:
+            resampler.push(frame)
+            if stamps and (stamps[0] + counted) * RATE_HZ >= (end + resampler.step_out + STAMP_ERROR_SAMPLES) * rate:
                 break
         # Vorbis with blocks of several lengths has single stamps, and stamps of whole pages, that are some milliseconds
         # late (up to half of them in eight seconds of real music) and none that are early.
-        return frames, sorted(stamps)[len(stamps) // 4] if stamps else None
+        return sorted(stamps)[len(stamps) // 4] if stamps else None
 
     def _end(self) -> int:
         """Where the last packet from here on ends; packets are read, not decoded."""
@@ -265,8 +272,11 @@ class _Sound:
             pass  # what follows is no sound
         return int((end - (self.stream.start_time or 0)) * self._time_base * RATE_HZ)
 
-    def _frames(self) -> Iterator[AudioFrame]:
-        """Decoded frames from here on. Broken packets are left out, as players do; a broken file ends there."""
+    def _frames(self, since: int | None = None) -> Iterator[AudioFrame]:
+        """Decoded frames from here on. Broken packets are left out, as players do; a broken file ends there.
+
+        A seek may lead to a page or cluster that begins long before: packets that end before ``since`` are not decoded.
+        """
         packets = self.container.demux(self.stream)
         while True:
             try:
@@ -275,11 +285,17 @@ class _Sound:
                 return
             if packet is None:
                 return
+            if since is not None and packet.pts is not None:
+                if packet.duration and packet.pts + packet.duration <= since:
+                    continue
+                since = None
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
                 continue
-            yield from (frame for frame in frames if frame.samples)
+            for frame in frames:
+                if frame.samples:
+                    yield frame
 
 
 def _reason(error: Exception) -> str:

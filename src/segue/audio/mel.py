@@ -28,6 +28,7 @@ __all__ = [
     "RATE_HZ",
     "WINDOW_SAMPLES",
     "log_mel",
+    "log_mel_frames",
     "mel_filters",
 ]
 
@@ -70,10 +71,32 @@ def log_mel(y: Floats) -> Floats:
     >>> int(log_mel(tone[None])[0, 128].argmax())  # the band around 1 kHz
     31
     """
+    levels = log_mel_frames(y)
+    return np.float32(0.5) * (levels[:, 0::2] + levels[:, 1::2])
+
+
+def log_mel_frames(y: Floats) -> Floats:
+    """float32 (windows, 512, 96): the frames at 62.5 a second whose pairs ``log_mel`` averages.
+
+    Parameters
+    ----------
+    y
+        float32 (windows, 131072): mono sound at 16 kHz, full scale ±1.
+
+    Raises
+    ------
+    ValueError
+        ``y`` has another shape.
+
+    Examples
+    --------
+    >>> log_mel_frames(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32)).shape
+    (1, 512, 96)
+    """
     if y.ndim != 2 or y.shape[1] != WINDOW_SAMPLES:
         raise ValueError(f"sound must have shape (windows, {WINDOW_SAMPLES}), not {y.shape}")
     filters, hann = _sparse_filters(), _hann()
-    mels = np.empty((len(y), FRAMES, MELS), dtype=np.float32)
+    levels = np.empty((len(y), 2 * FRAMES, MELS), dtype=np.float32)
     # Frame t sees the samples around 256·t + 128; the edges are mirrored, so that a window gives 512 frames exactly.
     margin = (N_FFT - HOP) // 2
     for window, sound in enumerate(np.asarray(y, dtype=np.float32)):
@@ -81,9 +104,8 @@ def log_mel(y: Floats) -> Floats:
         spectrum = rfft(frames * hann, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
         # NumPy's natural logarithm is vectorised, its log10 is not.
-        level = np.log(1 + 1e4 * (filters @ power.T)) * LOG10_E
-        mels[window] = (0.5 * (level[:, 0::2] + level[:, 1::2])).T
-    return mels
+        levels[window] = (np.log(1 + 1e4 * (filters @ power.T)) * LOG10_E).T
+    return levels
 
 
 @cache

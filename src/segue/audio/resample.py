@@ -4,6 +4,7 @@ Mixing down divides by the channels' weights (``rematrix_maxval``): FFmpeg's def
 channels by 3 dB. The filter is long enough to keep what folds back 96 dB below.
 """
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -12,9 +13,10 @@ from typing import cast
 import av.filter
 import numpy as np
 import numpy.typing as npt
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 
-from segue.audio.mel import RATE_HZ, WINDOW_SAMPLES
+from segue.audio.mel import RATE_HZ
 
 __all__ = ["FILTER_SAMPLES", "Resampler"]
 
@@ -28,31 +30,36 @@ Floats = npt.NDArray[np.float32]
 class Resampler:
     """A filter graph for frames of one form: to mono float at 16 kHz.
 
+    Frames are gathered and handed to the graph many at a time: one by one they would cost as much again as the filter.
+
     Parameters
     ----------
     frame
-        The first frame; those that follow must have its rate, format and channels.
-    position
-        Which sample of the file it begins with. Frames are counted from here, so that holes in time stamps close.
-    begin
-        Samples of the file before this one are cut off.
+        A frame; all that are pushed must have its rate, format and channels.
+
+    Attributes
+    ----------
+    rate_hz
+        The rate of the frames.
+    step_in, step_out
+        Every so many samples of the file meet so many at 16 kHz.
     """
 
-    def __init__(self, frame: AudioFrame, position: int, begin: int = 0) -> None:
+    def __init__(self, frame: AudioFrame) -> None:
         self._form = self._form_of(frame)
-        rate, sample_format, layout = self._form
-        channels = frame.layout.nb_channels
-        self._time_base = Fraction(1, rate)
-        self.position = position
-        self._pulled = position
+        self.rate_hz, sample_format, layout = self._form
+        shared = math.gcd(self.rate_hz, RATE_HZ)
+        self.step_in, self.step_out = self.rate_hz // shared, RATE_HZ // shared
+        self._time_base = Fraction(1, self.rate_hz)
+        self._gathered = AudioFifo()
+        self._given = 0
+        self._owed = 0
         graph = av.filter.Graph()
         links = [
-            graph.add_abuffer(sample_rate=rate, format=sample_format, layout=layout, time_base=self._time_base),
-            graph.add("atrim", f"start_pts={begin}"),
-            *([graph.add("pan", _mean(channels))] if layout.endswith("channels") else []),
+            graph.add_abuffer(sample_rate=self.rate_hz, format=sample_format, layout=layout, time_base=self._time_base),
+            *([graph.add("pan", _mean(frame.layout.nb_channels))] if layout.endswith("channels") else []),
             graph.add("aresample", GRAPH),
             graph.add("aformat", "sample_fmts=flt"),
-            graph.add("asetnsamples", f"n={WINDOW_SAMPLES}:pad=0"),
             graph.add("abuffersink"),
         ]
         for before, after in pairwise(links):
@@ -70,18 +77,26 @@ class Resampler:
 
     @property
     def pending(self) -> int:
-        """How many samples of the file were pushed since the last pull."""
-        return self.position - self._pulled
+        """How many samples of the file were pushed and not yet pulled."""
+        return self._gathered.samples
 
     def push(self, frame: AudioFrame) -> None:
-        """Take one more frame."""
-        frame.pts, frame.time_base = self.position, self._time_base
-        self.position += frame.samples
-        self._graph.push(frame)
+        """Take one more frame. Samples are counted, so that holes in time stamps close."""
+        frame.pts = None
+        self._gathered.write(frame)
 
-    def pull(self) -> Iterator[Floats]:
-        """What is ready."""
-        self._pulled = self.position
+    def drop(self, samples: int) -> None:
+        """Leave out that many of the pending samples."""
+        if samples:
+            self._gathered.read(samples)
+
+    def pull(self, samples: int = 0) -> Iterator[Floats]:
+        """What that many of the pending samples (0: all) make ready; the filter holds a little back."""
+        block = self._gathered.read(samples)
+        if block is not None:
+            block.pts, block.time_base = self._given, self._time_base
+            self._given += block.samples
+            self._graph.push(block)
         while True:
             try:
                 frame = cast("AudioFrame", self._graph.pull())
@@ -89,8 +104,20 @@ class Resampler:
                 return
             yield frame.to_ndarray()[0]
 
+    def stretch(self, samples: int) -> Floats:
+        """That many of the pending samples at 16 kHz, less than ``FILTER_SAMPLES`` of them missing at the end.
+
+        Stretches of a file that do not touch may follow one another: where the filter reaches into the one before,
+        up to ``FILTER_SAMPLES`` from the beginning, is for the caller to leave out. ``samples`` is a multiple of
+        ``step_in``.
+        """
+        sound = np.concatenate(list(self.pull(samples)))[self._owed :]
+        self._owed = samples // self.step_in * self.step_out - len(sound)
+        return sound
+
     def finish(self) -> Iterator[Floats]:
         """What is left."""
+        yield from self.pull()
         self._graph.push(None)
         yield from self.pull()
 

@@ -143,8 +143,8 @@ class Heard:
     """What the GRU holds of a stream. Immutable: a stream can be followed on from any earlier state.
 
     ``windows`` windows are done, their features summed in ``done``; of the window under way there are ``steps``
-    steps with this state of the core (``known``), sum and maximum of the outputs, sum of what the head ``noticed``, and the last
-    ``frames`` that the convolution still needs.
+    steps with the core's state (``known``), sum and maximum of the outputs, sum of what the head ``noticed``, and the
+    last ``frames`` that the convolution still needs.
     """
 
     frames: npt.NDArray[np.float32]
