@@ -44,7 +44,7 @@ proof: .venv/.complete
 
 bench: .venv/.complete
 	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
-	$(BIN)/python benchmarks/analysis.py $(MUSIC)
+	$(BIN)/python -m benchmarks.analysis $(MUSIC)
 
 weights: .venv/.complete
 	$(BIN)/python -m recipes.weights --cache "$(or $(CACHE),.weights)"

@@ -1,10 +1,15 @@
 """What a track costs: Segue's whole analysis beside bliss-audio's, on the same files, in CPU-seconds and memory.
 
-python benchmarks/analysis.py PATH [PATH ...] [--repeat N] [--encoder DIR] [--bliss-python PYTHON] [--json]
+python -m benchmarks.analysis PATH [PATH ...] [--codecs] [--repeat N] [--encoder DIR] [--bliss-python PYTHON] [--json]
+python -m benchmarks.analysis PATH [PATH ...] --scale 100,300 [--json]
 
 Each contender runs in a process of its own and they take turns, file by file, so that a busy machine is as bad for
-both. The first file is analysed once before anything is measured. Segue: identity, tags, decoding, log-mels,
-vector. bliss-audio: ``Song(path)``, which reads tags, decodes the whole file and computes its features.
+both. The first file is analysed once before anything is measured. Segue: identity, tags, decoding, log-mels, vector,
+and writing it. bliss-audio: ``Song(path)``, which reads tags, decodes the whole file and computes its features. The
+floor, measured in the same turns, is FFmpeg's decoding of the same eight windows with nothing done to the samples.
+
+``--codecs`` measures four-minute copies of each file, one a codec. ``--scale`` hears libraries of so many tracks, cut
+out of the files (100 takes a minute of both cores, 5,000 an hour and 3 GB of temporary space).
 """
 
 import argparse
@@ -14,10 +19,15 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+STAGES = ("identity", "tags", "floor", "decode", "mel", "encode", "write", "vector", "all")
+"""``floor`` is no part of the others; ``vector`` is from decoding to writing, ``all`` has identity and tags too."""
+BATCH_TRACKS = 64
+"""Vectors that a library writes at once."""
 INSTALL = "pip install 'segue[bench]' (or give --bliss-python an interpreter that has it)"
 BLISS = """
 import json, resource, sys
@@ -81,21 +91,25 @@ class Contender:
         return answer
 
 
-def serve(encoder_directory: str | None, first: str) -> None:
+def serve(encoder_directory: str) -> None:
     """Segue's side: the stages one after the other, in this process."""
+    from importlib.metadata import version
+
     from segue.audio.decode import read_windows
     from segue.audio.mel import log_mel
     from segue.catalogue.identity import identify
     from segue.catalogue.tags import read_tags
-    from segue.encoders.contract import Encoder
     from segue.encoders.registry import load_encoder
+    from segue.encoders.rows import RowStore
     from segue.errors import UnreadableAudio
+    from segue.store import Database
 
-    encoder: Encoder = load_encoder(Path(encoder_directory)) if encoder_directory else untrained(Path(first))
-    from importlib.metadata import version
-
+    encoder = load_encoder(Path(encoder_directory))
     print(json.dumps({"version": version("segue")}), flush=True)
-    for line in sys.stdin:
+    folder = tempfile.TemporaryDirectory()
+    database = Database(Path(folder.name) / "segue.sqlite")
+    store = RowStore(database, Path(folder.name), "measured", (encoder.dim,), "float32")
+    for turn, line in enumerate(sys.stdin):
         path = Path(json.loads(line))
         cpu_s: dict[str, float] = {}
         problem = None
@@ -106,37 +120,47 @@ def serve(encoder_directory: str | None, first: str) -> None:
             into[stage] = cpu_now() - before
             return result
 
+        ids = [f"{turn}-{i}" for i in range(BATCH_TRACKS)]
         try:
             timed("identity", lambda: identify(path))  # noqa: B023 (called at once)
             timed("tags", lambda: read_tags(path))  # noqa: B023
+            timed("floor", lambda: decode_alone(path))  # noqa: B023
             y = timed("decode", lambda: read_windows(path))  # noqa: B023
             mels = timed("mel", lambda: log_mel(y))  # noqa: B023
-            timed("encode", lambda: encoder.encode(mels))  # noqa: B023
+            vector = timed("encode", lambda: encoder.encode(mels))  # noqa: B023
+            timed("write", lambda: store.append(ids, [vector] * BATCH_TRACKS))  # noqa: B023
+            cpu_s["write"] /= BATCH_TRACKS
+            cpu_s["vector"] = sum(cpu_s[stage] for stage in ("decode", "mel", "encode", "write"))
+            cpu_s["all"] = cpu_s["identity"] + cpu_s["tags"] + cpu_s["vector"]
         except UnreadableAudio as error:
             problem = str(error)
-        cpu_s["all"] = sum(cpu_s.values())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(json.dumps({"cpu_s": cpu_s, "peak": peak, "problem": problem}), flush=True)
+    database.close()
+    folder.cleanup()
 
 
-def untrained(path: Path) -> Any:
-    """A small encoder after two steps: what its vectors say is nothing, what they cost is the same."""
-    from dataclasses import replace
+def decode_alone(path: Path) -> int:
+    """Seek to the eight windows of a track, decode them, and count their samples: nobody can hear it for less."""
+    import av
 
-    import numpy as np
+    from segue.audio.decode import PREROLLS_S, RATE_HZ, WINDOW_S, window_starts
 
-    from segue.audio.listen import mel_windows
-    from segue.encoders.corpus import Corpus
-    from segue.encoders.joint import Ears, EarsSettings
-
-    settings = EarsSettings.sized("small")
-    settings = replace(
-        settings,
-        autoencoder=replace(settings.autoencoder, schedule=replace(settings.autoencoder.schedule, steps=2)),
-        gru=replace(settings.gru, schedule=replace(settings.gru.schedule, steps=2)),
-    )
-    mels = mel_windows(path)
-    return Ears.fit(Corpus(np.stack([mels, mels[::-1]]), ["a", "b"]), settings)
+    samples = 0
+    with av.open(os.fspath(path)) as container:
+        stream = container.streams.audio[0]
+        stream.codec_context.thread_count = 1
+        tick_s = float(stream.time_base or 1 / av.time_base)
+        begins = stream.start_time or 0
+        for start in window_starts(round((stream.duration or 0) * tick_s * RATE_HZ)):
+            begin_s = start / RATE_HZ
+            end = round((begin_s + WINDOW_S) / tick_s) + begins
+            container.seek(max(0, round((begin_s - PREROLLS_S[0]) / tick_s)) + begins, stream=stream)
+            for frame in container.decode(stream):
+                samples += frame.samples
+                if frame.pts is not None and frame.pts >= end:
+                    break
+    return samples
 
 
 def cpu_now() -> float:
@@ -152,7 +176,7 @@ def spread(values: list[float]) -> str:
     if len(values) < 2:
         return f"{values[0]:.2f}"
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{middle:.2f} (quartiles {low:.2f} to {high:.2f})"
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def measure(files: list[Path], contenders: list[Contender], repeat: int) -> list[dict[str, Any]]:
@@ -191,32 +215,52 @@ def report(measured: list[dict[str, Any]], contenders: list[Contender]) -> dict[
                 "peak_mib": max(mebibytes(one["peak"]) for one in own),
                 "measured": len(own),
             }
-    found["ratios"] = [
-        costs["bliss-audio", file, round_]["cpu_s"]["all"] / one["cpu_s"]["all"]
-        for (who, file, round_), one in costs.items()
-        if who == "segue" and ("bliss-audio", file, round_) in costs
-    ]
+    own = [one for one in measured if one["who"] == "segue"]
+    found["files"] = {}
+    for file in dict.fromkeys(one["file"] for one in own):
+        rounds = [one for one in own if one["file"] == file]
+        beside = [costs.get(("bliss-audio", file, one["round"])) for one in rounds]
+        found["files"][file] = {
+            "stages_s": {stage: statistics.median(one["cpu_s"][stage] for one in rounds) for stage in STAGES},
+            "to_floor": [one["cpu_s"]["vector"] / one["cpu_s"]["floor"] for one in rounds],
+            "to_bliss": [
+                one["cpu_s"]["all"] / other["cpu_s"]["all"] for one, other in zip(rounds, beside, strict=True) if other
+            ],
+            "bliss_s": statistics.median([other["cpu_s"]["all"] for other in beside if other] or [0.0]),
+        }
+    for ratio in ("to_floor", "to_bliss"):
+        found[ratio] = [value for one in found["files"].values() for value in one[ratio]]
     return found
 
 
 def show(found: dict[str, Any]) -> None:
+    width = max(len(Path(file).name) for file in found["files"])
+    print("CPU milliseconds a track (medians); ratios are medians of each turn's, with quartiles")
+    heads = (*STAGES, "bliss")
+    print(" " * width, *(f"{head:>8}" for head in heads), "  vector/floor        all/bliss", sep="")
+    for file, one in found["files"].items():
+        costs = [*(one["stages_s"][stage] for stage in STAGES), one["bliss_s"]]
+        ratios = [spread(one[ratio]) if one[ratio] else "-" for ratio in ("to_floor", "to_bliss")]
+        print(f"{Path(file).name:{width}}", *(f"{1000 * cost:8.1f}" for cost in costs), "  ", "  ".join(ratios), sep="")
     for name in ("segue", "bliss-audio"):
         if name in found:
             one = found[name]
-            stages = ", ".join(f"{stage} {cost:.3f}" for stage, cost in one["stages_s"].items() if stage != "all")
             print(
                 f"{name} {one['version']}: {one['cpu_s_a_track']:.3f} CPU-s a track, peak {one['peak_mib']:.0f} MiB, "
-                f"{one['measured']} measured" + (f"\n    {stages}" if stages else "")
+                f"{one['measured']} measured"
             )
-    if found["ratios"]:
-        print(f"bliss-audio costs {spread(found['ratios'])} times what Segue costs")
+    print(f"a vector costs {spread(found['to_floor'])} times the decoding of its windows alone")
+    if found["to_bliss"]:
+        print(f"Segue costs {spread(found['to_bliss'])} times what bliss-audio costs")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("paths", nargs="+", help="sound files, or folders of them")
     parser.add_argument("--repeat", type=int, default=3, help="rounds over all files (default: 3)")
-    parser.add_argument("--encoder", help="a folder with a trained encoder (default: a small untrained one)")
+    parser.add_argument("--codecs", action="store_true", help="measure four-minute copies of each file in every codec")
+    parser.add_argument("--scale", help="hear libraries of so many tracks cut out of the files (100,300)")
+    parser.add_argument("--encoder", help="a folder with a trained encoder (default: the one that Segue comes with)")
     parser.add_argument("--bliss-python", default=sys.executable, help="an interpreter that has bliss-audio")
     parser.add_argument("--json", action="store_true", help="print everything that was measured")
     arguments = parser.parse_args()
@@ -226,13 +270,36 @@ def main() -> int:
 
     try:
         roots = resolve_roots(arguments.paths)
-    except SegueError as error:
+        sizes = [int(size) for size in (arguments.scale or "").split(",") if size]
+    except (SegueError, ValueError) as error:
         parser.error(str(error))
     files = [Path(os.fsdecode(one.path)) for one in walk(roots) if isinstance(one, Found)]
-    if not files or arguments.repeat < 1:
+    if not files or arguments.repeat < 1 or min(sizes, default=1) < 1:
         parser.error("no sound files there, or nothing to repeat")
-    own = [sys.executable, __file__, "--serve", arguments.encoder or "", str(files[0])]
-    contenders = [Contender("segue", own)]
+    if sizes:
+        from benchmarks import scale
+
+        grown = scale.measure(files, sizes)
+        print(json.dumps(grown, indent=1)) if arguments.json else scale.show(grown)
+        return 0
+    if not arguments.codecs:
+        return compare(files, arguments)
+    from benchmarks.copies import in_every_codec
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            copies = [copy for file in files for copy in in_every_codec(file, Path(folder))]
+        except ValueError as error:
+            parser.error(str(error))
+        return compare(copies, arguments)
+
+
+def compare(files: list[Path], arguments: argparse.Namespace) -> int:
+    """Measure Segue and bliss-audio on these files and print what was found: the exit status."""
+    from segue.encoders.shipped import shipped_place
+
+    encoder = arguments.encoder or os.fspath(shipped_place())
+    contenders = [Contender("segue", [sys.executable, __file__, "--serve", encoder])]
     bliss = Contender("bliss-audio", [arguments.bliss_python, "-c", BLISS])
     if bliss.version is None:
         print(f"bliss-audio is not installed; Segue is measured alone. To compare: {INSTALL}", file=sys.stderr)
@@ -244,13 +311,13 @@ def main() -> int:
     found = report(measured, contenders)
     if arguments.json:
         print(json.dumps({**found, "all": measured}, indent=1))
-    else:
+    elif measured:
         show(found)
     return 0 if measured else 1
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
-        serve(sys.argv[2] or None, sys.argv[3])
+        serve(sys.argv[2])
     else:
         sys.exit(main())

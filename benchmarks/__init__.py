@@ -1,0 +1,1 @@
+"""What Segue costs and how well it hears, beside its peers, measured in one run."""
