@@ -20,7 +20,8 @@ from segue.encoders.training import Schedule
 from segue.errors import BadInput, DamagedHome, NotFound
 
 TEXTURES = 5
-LATENTS = 32
+LATENTS, PLANE = 32, 8
+"""All numbers of a step, and those of them that begin as principal components: the more, the less is learned."""
 
 
 def sound(texture: int, windows: int, rng: np.random.Generator) -> np.ndarray:
@@ -53,7 +54,7 @@ def tiny(name: str, mels: np.ndarray, *, steps: int | None = None, seed: int = 0
         chosen = usual if steps is None else steps
         return Schedule(chosen, tracks_per_batch=8, frames=64, learning_rate=5e-3, evaluations=3)
 
-    autoencoder = AutoencoderSettings(schedule(60), widths=(12, 16, 24), latents=LATENTS)
+    autoencoder = AutoencoderSettings(schedule(60), widths=(12, 16, 24), plane=PLANE, latents=LATENTS - PLANE)
     gru = SoundGruSettings(schedule(120), inputs=32, width=48, layers=1)
     if name == "autoencoder":
         return Autoencoder.fit(corpus, autoencoder, seed=seed, device="cpu")
