@@ -48,7 +48,8 @@ SHORTEST_S = 30.0
 """Shorter files of a game are its noises."""
 BIT_RATE = 40_000
 DARKEST, LIGHTEST = 0.0, 6.5
-SOUNDS = {"original": "as Segue hears it", "inverted": "from its own spectrogram", "drawn": "from the latents"}
+SOUNDS = {"drawn": "from the latents"}
+"""Only what was made anew is written: the music itself stays where it is from."""
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 Floats = npt.NDArray[np.float32]
@@ -217,18 +218,16 @@ def show(excerpt: Excerpt, folder: Path, to: Path, reconstruct: Reconstruct) -> 
     files = sorted(folder.rglob(f"*{excerpt.file}"))
     if not files:
         return None
-    y = read_windows(files[0])
-    mels = log_mel(y)
+    mels = log_mel(read_windows(files[0]))
     drawn = reconstruct(mels)[excerpt.window][None]
-    mels, y = mels[excerpt.window][None], y[excerpt.window]
+    mels = mels[excerpt.window][None]
     before = time.process_time()
     again = invert(np.concatenate([mels, drawn]))
     seconds = (time.process_time() - before) / 2
     difference = 10 * np.abs(log_mel(again) - np.concatenate([mels, drawn])).mean((1, 2))
     write_bytes(to / f"{excerpt.name}.png", picture(mels[0], drawn[0]))
-    # One factor for all three, so that they can be compared by ear.
-    loudest = max(1.0, float(np.abs(y).max()), float(np.abs(again).max()))
-    for sound, samples in zip(SOUNDS, (y, *again), strict=True):
+    loudest = max(1.0, float(np.abs(again).max()))
+    for sound, samples in zip(SOUNDS, again[1:], strict=True):
         comment = f"Changed: {WINDOW_S:.0f} s of it, mono, {RATE_HZ // 1000} kHz; {SOUNDS[sound]}"
         tags = {
             "title": excerpt.title,
@@ -364,8 +363,8 @@ def attribution(found: Mapping[str, Any]) -> str:
         "# Whose music this is",
         "",
         "The sounds and pictures in this folder are excerpts and adaptations of the works below and stand under the",
-        "licences of these works, not under Segue's. They were shortened to 8 s, made mono at 16 kHz, and (except",
-        "`-original.opus`) computed anew from what Segue keeps of them.",
+        "licences of these works, not under Segue's. They were shortened to 8 s, made mono at 16 kHz, and the",
+        "sounds computed anew from what Segue keeps of them.",
         "",
         "| files | title | author | licence | source |",
         "|---|---|---|---|---|",
