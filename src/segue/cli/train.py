@@ -53,5 +53,7 @@ def _show(adapting: Mapping[str, Any]) -> None:
     ]
     title = f"Adapting, measured on {adapting['tracks']} held-out tracks"
     table(title, ["ears", "own half found (R@1)", "same album or artist found (mAP)"], rows)
-    kept = "better by more than chance: they were" if adapting["kept"] else "no better beyond chance: the shipped ones were"
-    say(f"The adapted ears are {kept} kept.")
+    if adapting["kept"]:
+        say("The adapted ears are better by more than chance: they were kept.")
+    else:
+        say("The adapted ears are no better beyond chance: the shipped ones were kept.")
