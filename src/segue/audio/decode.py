@@ -193,13 +193,13 @@ class _Sound:
         for frame in self._frames():
             if resampler is None or not resampler.takes(frame):
                 if resampler is not None:
-                    yield from resampler.finish()
+                    yield resampler.finish()
                 resampler = Resampler(frame)
             resampler.push(frame)
             if resampler.pending >= WINDOW_S * frame.sample_rate:
-                yield from resampler.pull()
+                yield resampler.pull()
         if resampler is not None:
-            yield from resampler.finish()
+            yield resampler.finish()
 
     def seek_windows(self, starts: Sequence[int]) -> tuple[Floats | None, int]:
         """The windows that begin there (None: not all could be filled), and where the file's sound ends."""
