@@ -34,6 +34,7 @@ from segue.audio.mel import FRAMES, MELS
 from segue.encoders.augment import gain_and_tilt
 from segue.encoders.cores import State, count_parameters, make_core, width_for
 from segue.encoders.corpus import Corpus
+from segue.encoders.gru import KERNEL, STRIDE
 from segue.encoders.losses import nt_xent
 from segue.encoders.standard import Standard, unit
 from segue.encoders.training import Learner, Lesson, Schedule, calm, learn
@@ -54,7 +55,7 @@ SOUNDS = (".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav")
 SHORTEST_S = 20.0
 
 INPUTS, WIDTH, LAYERS = 128, 192, 2
-KERNEL, STRIDE, AHEAD = 5, 2, 4
+AHEAD = 4
 TEMPERATURE = 0.1
 
 COLUMNS = (

@@ -1,8 +1,9 @@
 """The open music that the shipped weights learn from, and the music that they never hear.
 
 Both are packages of the Debian archive; ``music.tsv`` says which side each is on, wholly. In: that list. Out:
-``CACHE/music/PACKAGE/…``, fetched as the demo fetches its music, tracker modules rendered by ``openmpt123`` (an
-external program), and a ``Recording`` for every file that is music: at least twenty seconds long, no stem of another.
+``CACHE/music/PACKAGE/…``, fetched as the demo fetches its music, tracker modules rendered by ``openmpt123`` and MIDI by
+``recipes.midi`` (external programs both), and a ``Recording`` for every file that is music: at least twenty seconds
+long, no stem of another.
 """
 
 import csv
@@ -15,6 +16,7 @@ from typing import Literal
 
 import av
 
+from recipes import midi
 from segue.catalogue.tags import read_tags
 from segue.demo.music import Package, Source
 from segue.demo.music import fetch as fetch_packages
@@ -27,6 +29,7 @@ Role = Literal["train", "test"]
 
 SOUNDS = (".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav")
 MODULES = (".it", ".mod", ".s3m", ".xm")
+PIECES = (".mid", ".wad")
 RENDERED = ".rendered.flac"
 LONGEST_MODULE_S = 240
 SHORTEST_S = 20.0
@@ -57,7 +60,7 @@ class Listed:
     without: tuple[str, ...]
     """Folders that hold no music."""
     keep: tuple[str, ...]
-    """Patterns of what is music, where endings don't tell."""
+    """Patterns of what is music, where endings don't tell; MIDI only where it is asked for."""
     inside: str | None
     """Archives that the package keeps its files in."""
 
@@ -90,7 +93,7 @@ def fetch(cache: Path, listed: Sequence[Listed], progress: Progress = silent) ->
     BadInput
         A package could not be had.
     NotReady
-        There is no apt, or no openmpt123.
+        There is no apt, no openmpt123, or no fluidsynth.
     """
     patterns = tuple(f"*{ending}" for end in (*SOUNDS, *MODULES) for ending in (end, end.upper()))
     chosen = [
@@ -109,15 +112,16 @@ def fetch(cache: Path, listed: Sequence[Listed], progress: Progress = silent) ->
         for one in listed
     ]
     sources = fetch_packages(cache, chosen=chosen, fewest=len(chosen), progress=progress)
-    modules = [
-        path
+    scores = [
+        score
         for source in sources
         for path in sorted((cache / "music" / source.title).iterdir())
-        if path.suffix.lower() in MODULES
+        for score in (midi.lumps(path) if path.suffix.lower() == ".wad" else [path])
+        if score.suffix.lower() in (*MODULES, *PIECES)
     ]
-    for done, module in enumerate(modules):
-        progress("rendering modules", done, len(modules))
-        _render(module)
+    for done, score in enumerate(scores):
+        progress("rendering modules and MIDI", done, len(scores))
+        _render(score)
     return sources
 
 
@@ -141,16 +145,19 @@ def _seconds(path: Path) -> float:
         return 0.0
 
 
-def _render(module: Path) -> None:
-    rendered = module.with_name(module.name + RENDERED)
+def _render(score: Path) -> None:
+    rendered = score.with_name(score.name + RENDERED)
     if rendered.exists():
+        return
+    if score.suffix.lower() == ".mid":
+        midi.render(score, rendered)
         return
     program = shutil.which("openmpt123")
     if program is None:
         raise NotReady("tracker modules are rendered by openmpt123: apt-get install openmpt123")
-    flac = module.with_name(module.name + ".flac")
+    flac = score.with_name(score.name + ".flac")
     limits = ["--samplerate", "32000", "--channels", "2", "--end-time", str(LONGEST_MODULE_S)]
-    command = [program, "--quiet", "--render", "--output-type", "flac", "--force", *limits, str(module)]
+    command = [program, "--quiet", "--render", "--output-type", "flac", "--force", *limits, str(score)]
     subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
     if flac.exists():  # not every file with such an ending is a module
         flac.rename(rendered)

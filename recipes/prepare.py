@@ -1,8 +1,8 @@
 """Music to what a training reads: log-mels of windows all over each recording, and what MusiCNN makes of their middle.
 
-Each recording is heard twice: as it is, and played faster or slower by one to three semitones, as a record would be,
-which makes other music of it that the teacher hears anew. One ``.npz`` a recording, written whole or not at all, so
-that a killed run goes on; processes share nothing.
+Each recording is heard four times: as it is, and played faster or slower by one to three semitones, as a record would
+be, which makes other music of it that the teacher hears anew; then both again at moments in between. One ``.npz`` a
+recording, written whole or not at all, so that a killed run goes on; processes share nothing.
 """
 
 import functools
@@ -26,7 +26,8 @@ from segue.progress import Progress, silent
 __all__ = ["HEARINGS", "WINDOWS", "Prepared", "prepare"]
 
 WINDOWS = 12
-HEARINGS = ("as it is", "faster or slower")
+HEARINGS = ("as it is", "faster or slower", "as it is, in between", "faster or slower again, in between")
+SEMITONES = (-3, -2, -1, 1, 2, 3)
 LONGEST_S = 600
 MIDDLE = slice((512 - PATCH_FRAMES) // 2, (512 - PATCH_FRAMES) // 2 + PATCH_FRAMES)
 
@@ -71,8 +72,10 @@ def _prepared(recording: Recording, cache: Path, wheel: Path) -> Path | None:
     except (av.error.FFmpegError, OSError, ValueError):
         return None
     random = np.random.default_rng(int(name[:8], 16))
-    speed = 2.0 ** (random.choice([-3, -2, -1, 1, 2, 3]) / 12)
-    frames = np.concatenate([log_mel_frames(windows(y, 1.0)), log_mel_frames(windows(y, speed))])
+    first = random.choice(SEMITONES)
+    second = random.choice([up for up in SEMITONES if up != first])
+    hearings = ((0, False), (first, False), (0, True), (second, True))
+    frames = np.concatenate([log_mel_frames(windows(y, 2 ** (up / 12), between)) for up, between in hearings])
     mels = (0.5 * (frames[:, 0::2] + frames[:, 1::2])).astype(np.float16)
     taught = np.concatenate(
         [np.concatenate([teacher.embed(window[MIDDLE]) for window in frames]) for teacher in _teachers(wheel)], axis=1
@@ -101,12 +104,13 @@ def decode(path: Path) -> Floats:
     return np.concatenate(parts)
 
 
-def windows(y: Floats, speed: float) -> Floats:
-    """float32 (WINDOWS, 131072): windows evenly spread over the sound, played at this speed."""
+def windows(y: Floats, speed: float, between: bool = False) -> Floats:
+    """float32 (WINDOWS, 131072): windows evenly spread over the sound, or between those, played at this speed."""
     length = round(WINDOW_SAMPLES * speed)
     if len(y) < length:
         y = np.resize(y, length)
-    starts = np.linspace(0.02, 0.98, WINDOWS) * (len(y) - length)
+    places, step = np.linspace(0.02, 0.98, WINDOWS, retstep=True)
+    starts = np.minimum(places + between * step / 2, 1) * (len(y) - length)
     cut = np.stack([y[int(start) : int(start) + length] for start in starts])
     return cut if length == WINDOW_SAMPLES else resample(cut, WINDOW_SAMPLES, axis=1).astype(np.float32)
 

@@ -4,7 +4,8 @@ Fetch the open music of ``music.tsv`` that is to be learned from, hear all of it
 autoencoder and the GRU beside each other (a core each), join them, learn to tell music from speech and noise, and
 write weights and card into the package. Every stage keeps what it has done in the cache, so that a killed run goes
 on; the same music and seed give the same weights on the same kind of machine. A few gigabytes are downloaded, and two
-cores take some hours.
+cores take some hours. Debian's openmpt123, espeak-ng, fluidsynth and three soundfonts must be there: what is missing is
+named, with what to install.
 """
 
 import argparse
@@ -42,11 +43,13 @@ PLACE = Path(__file__).parents[1] / "src" / "segue" / "encoders" / "weights" / "
 TAUGHT = 400
 SETTINGS = EarsSettings(
     AutoencoderSettings(
-        Schedule(steps=3_200, evaluations=32, patience=32), widths=(48, 96, 192), blocks=1, taught=TAUGHT
+        Schedule(steps=3_600, evaluations=32, patience=32), widths=(48, 96, 192), blocks=1, taught=TAUGHT
     ),
-    SoundGruSettings(Schedule(steps=7_500, evaluations=40, patience=40), taught=TAUGHT, temperature=0.2),
+    SoundGruSettings(
+        Schedule(steps=9_000, evaluations=40, patience=40), taught=TAUGHT, masked=(32, 12), temperature=0.2
+    ),
     directions=256,
-    shrinkage=0.9,
+    shrinkage=0.95,
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from segue.audio.mel import FRAMES, MELS
-from segue.encoders.augment import gain_and_tilt, keep_patches
+from segue.encoders.augment import gain_and_tilt, keep_patches, keep_stripes
 from segue.encoders.autoencoder import Autoencoder, AutoencoderSettings
 from segue.encoders.corpus import Corpus
 from segue.encoders.losses import nt_xent
@@ -42,6 +42,19 @@ def test_patches_are_taken_out_whole() -> None:
     patches = kept.reshape(50, FRAMES // 16, 16, MELS // 16, 16).transpose(2, 3).flatten(3)
     assert set(patches.mean(3).unique().tolist()) == {0.0, 1.0}
     assert float(kept.mean()) == pytest.approx(0.7, abs=0.02)
+
+
+def test_stripes_take_out_stretches_of_time_and_bands_of_frequency_and_nothing_else() -> None:
+    kept = keep_stripes(torch.Size((200, FRAMES, MELS)), seeded(), frames=32, bins=12)
+    assert set(kept.unique().tolist()) == {0.0, 1.0}
+    in_time, in_frequency = kept.amax(2), kept.amax(1)
+    assert torch.equal(kept, in_time[:, :, None] * in_frequency[:, None, :])
+    for spans, most in ((in_time, 32), (in_frequency, 12)):
+        gone = (spans == 0).sum(1)
+        assert most < int(gone.max()) <= 2 * most
+        assert float(gone.float().mean()) == pytest.approx(most, rel=0.12)
+        assert int((spans.diff(dim=1) == -1).sum(1).max()) <= 2
+    assert bool((keep_stripes(torch.Size((3, 16, MELS)), seeded(), frames=0, bins=0) == 1).all())
 
 
 def test_contrast_is_low_when_partners_are_near_and_nothing_for_one_track() -> None:

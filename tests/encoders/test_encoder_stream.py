@@ -5,7 +5,7 @@ import pytest
 
 from segue.audio.mel import FRAMES, MELS
 from segue.encoders.corpus import Corpus
-from segue.encoders.gru import SoundGru, SoundGruSettings
+from segue.encoders.gru import KERNEL, SoundGru, SoundGruSettings
 from segue.encoders.training import Schedule
 
 RNG = np.random.default_rng(4)
@@ -43,8 +43,8 @@ def test_the_stream_says_something_within_a_window(gru: SoundGru) -> None:
     assert vector @ gru.encode(MUSIC[0]) < 0.9999
 
 
-@pytest.mark.parametrize("frames", [0, 4])
-def test_before_five_frames_nothing_can_be_said(gru: SoundGru, frames: int) -> None:
+@pytest.mark.parametrize("frames", [0, KERNEL - 1])
+def test_before_eight_frames_nothing_can_be_said(gru: SoundGru, frames: int) -> None:
     state = gru.step(gru.start(), MUSIC[0][0][:frames])
-    with pytest.raises(ValueError, match="5 frames"):
+    with pytest.raises(ValueError, match="8 frames"):
         gru.embedding(state)

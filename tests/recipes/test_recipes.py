@@ -1,13 +1,14 @@
 """The recipe of the shipped weights: its list, its windows, its teacher."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recipes import music, prepare
+from recipes import midi, music, prepare
 from recipes.musicnn import DIM, PATCH_FRAMES, MusiCNN, wheel
 from segue.audio.mel import RATE_HZ, WINDOW_SAMPLES, log_mel
 
@@ -48,6 +49,13 @@ def test_music_played_faster_is_higher(speed: float, hz: float) -> None:
     assert spectrum.argmax() * RATE_HZ / WINDOW_SAMPLES == pytest.approx(hz, abs=1)
 
 
+def test_what_is_heard_in_between_lies_between() -> None:
+    moments = np.arange(100 * RATE_HZ, dtype=np.float32)  # a sound that tells the time
+    heard, between = (prepare.windows(moments, 1.0, later)[:, 0] for later in (False, True))
+    assert np.allclose(between[:-1], (heard[:-1] + heard[1:]) / 2, atol=8)
+    assert heard[-1] < between[-1] == len(moments) - WINDOW_SAMPLES
+
+
 def test_a_short_sound_is_repeated() -> None:
     assert log_mel(prepare.windows(tone(3, 500), 1.1)).shape[0] == prepare.WINDOWS
 
@@ -76,3 +84,38 @@ def test_the_teacher_tells_noise_from_a_tone(tmp_path: Path) -> None:
     assert said[0].shape == (2, DIM)
     within = np.linalg.norm(said[0][0] - said[0][1])
     assert np.linalg.norm(said[0][0] - said[1][0]) > 5 * within
+
+
+def test_a_wad_gives_its_midi_and_nothing_else(tmp_path: Path) -> None:
+    lumps = [
+        (b"D_FIRST", b"MThd first"),
+        (b"D_AGAIN", b"MThd first"),
+        (b"PLAYPAL", b"colours"),
+        (b"D_OTHER\0", b"MThd 2"),
+    ]
+    body = b"".join(content for _, content in lumps)
+    listed, place = b"", 12
+    for name, content in lumps:
+        listed += place.to_bytes(4, "little") + len(content).to_bytes(4, "little") + name.ljust(8, b"\0")
+        place += len(content)
+    wad = tmp_path / "game.wad"
+    wad.write_bytes(b"IWAD" + len(lumps).to_bytes(4, "little") + place.to_bytes(4, "little") + body + listed)
+    made = midi.lumps(wad)
+    assert [path.name for path in made] == ["D_FIRST.game.mid", "D_OTHER.game.mid"]
+    assert [path.read_bytes() for path in made] == [b"MThd first", b"MThd 2"]
+
+
+def test_midi_becomes_music(tmp_path: Path) -> None:
+    if shutil.which("fluidsynth") is None or not all((midi.FOLDER / name).exists() for name in midi.SOUNDFONTS):
+        pytest.skip(f"fluidsynth or a soundfont is missing: {midi.INSTALL}")
+    piece, rendered = tmp_path / "piece.mid", tmp_path / "piece.mid.rendered.flac"
+    notes = b"".join(bytes([0, 0x90, note, 100, 0x60, 0x80, note, 0]) for note in range(50, 80))
+    track = b"\x00\xc0\x10" + notes + b"\x00\xff\x2f\x00"
+    piece.write_bytes(
+        b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 96]) + b"MTrk" + len(track).to_bytes(4, "big") + track
+    )
+    midi.render(piece, rendered)
+    assert log_mel(prepare.windows(prepare.decode(rendered), 1.0)).max() > 1
+    piece.write_bytes(b"no piece")
+    midi.render(piece, tmp_path / "none.flac")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["piece.mid", "piece.mid.rendered.flac"]

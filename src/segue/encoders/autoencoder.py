@@ -14,10 +14,7 @@ A track's vector is the mean and the deviation of its latents over time and wind
 thought to say of it, centred and z-scored.
 """
 
-import copy
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -27,13 +24,12 @@ from torch import nn
 
 from segue.audio.mel import FRAMES, MELS
 from segue.encoders.augment import gain_and_tilt, keep_patches
-from segue.encoders.contract import Encoder, Mels, Tensors, Vector, checked, new_card
+from segue.encoders.contract import Mels, Vector, checked
 from segue.encoders.corpus import Corpus
+from segue.encoders.learned import LearnedEncoder, SoundNetwork
 from segue.encoders.losses import distance_to_teacher, nt_xent
-from segue.encoders.standard import Standard, unit
 from segue.encoders.teacher import Head, middle
-from segue.encoders.training import Learner, Lesson, Schedule, calm, fill, learn, numpy_of
-from segue.progress import Progress, silent
+from segue.encoders.training import Lesson, Schedule, calm
 from segue.settings import Size
 
 __all__ = ["Autoencoder", "AutoencoderSettings"]
@@ -81,20 +77,18 @@ class AutoencoderSettings:
         return cls(**fields)
 
 
-class AutoencoderNetwork(Learner):
+class AutoencoderNetwork(SoundNetwork):
     """Convolutions only, so that any length of 16 n frames passes; tensors are (n, frames, mels) outside."""
 
-    bins_mean: torch.Tensor
-    bins_deviation: torch.Tensor
+    settings: AutoencoderSettings
 
     def __init__(self, settings: AutoencoderSettings, bins: tuple[Vector, Vector]) -> None:
-        super().__init__()
+        super().__init__(bins)
         self.plane_centre = nn.Parameter(torch.zeros(PIECE))
         self.plane_in = nn.Parameter(torch.zeros(PIECE, settings.plane))
         self.plane_out = nn.Parameter(torch.zeros(settings.plane, PIECE))
         self.settings = settings
-        self.register_buffer("bins_mean", torch.from_numpy(bins[0]))
-        self.register_buffer("bins_deviation", torch.from_numpy(bins[1]))
+        self.dim = 2 * (settings.plane + settings.latents) + settings.taught
         a, b, c = settings.widths
         rows = MELS // 16
         # Pieces of 4 × 4 become 16 channels: nothing is lost, and half of the time of two convolutions at full size is.
@@ -135,10 +129,6 @@ class AutoencoderNetwork(Learner):
     def _pieces(standardised: torch.Tensor) -> torch.Tensor:
         """(n, frames / 16, 16 · mels)."""
         return standardised.reshape(len(standardised), -1, PIECE)
-
-    def standardised(self, mels: torch.Tensor) -> torch.Tensor:
-        """The log-mels, each bin centred and in units of its deviation over the training tracks."""
-        return (mels - self.bins_mean) / self.bins_deviation
 
     def latents(self, standardised: torch.Tensor) -> torch.Tensor:
         """(n, plane + latents, frames / 16): the plane's, then the learned ones."""
@@ -192,29 +182,41 @@ class AutoencoderNetwork(Learner):
         return (self.decoded(self.latents(standardised)) - standardised).float().square().mean()
 
     def features(self, mels: torch.Tensor) -> torch.Tensor:
-        """(features,): what one track's windows (windows, frames, mels) are, before it is centred."""
+        """See ``SoundNetwork.features``: mean and deviation of the latents, and what the teacher is thought to say."""
         latents, steps = self.hear(self.standardised(mels))
         deviation, mean = torch.std_mean(latents, dim=(0, 2), correction=0)
         said = [] if self.head is None else [self.head(steps).mean(0)]
         return torch.cat([mean, deviation, *said])
 
+    def said(self, mels: torch.Tensor) -> torch.Tensor:
+        """See ``SoundNetwork.said``."""
+        assert self.head is not None
+        said: torch.Tensor = self.head(middle(self.hear(self.standardised(mels))[1], mels.shape[1]))
+        return said
+
 
 class _Block(nn.Module):
-    """Two convolutions that add to what they are given (He et al. 2016)."""
+    """What a place's surroundings add to it: each channel by itself, then all channels together.
+
+    A ConvNeXt block (Liu et al. 2022) with batch normalisation, that looks far in time and not so far in frequency; a
+    quarter of the work of two full convolutions.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.Conv2d(width, width, (7, 3), padding=(3, 1), groups=width, bias=False),
             nn.BatchNorm2d(width),
+            nn.Conv2d(width, 2 * width, 1),
             nn.GELU(),
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.Conv2d(2 * width, width, 1, bias=False),
             nn.BatchNorm2d(width),
         )
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         """Of the same shape as what is given."""
-        return nn.functional.gelu(given + self.body(given))
+        added: torch.Tensor = given + self.body(given)
+        return added
 
 
 def _down(inside: int, outside: int) -> tuple[nn.Module, ...]:
@@ -227,120 +229,27 @@ def _up(inside: int, outside: int) -> tuple[nn.Module, ...]:
     return convolution, nn.PixelShuffle(2), nn.BatchNorm2d(outside), nn.GELU()
 
 
-class Autoencoder(Encoder):
-    """The trained autoencoder.
-
-    Parameters
-    ----------
-    card
-        What is known of it.
-    network
-        The trained network.
-    standard
-        Of its pooled latents over the training tracks.
-    """
+class Autoencoder(LearnedEncoder[AutoencoderNetwork]):
+    """The trained autoencoder (see ``LearnedEncoder``)."""
 
     name: ClassVar[str] = "autoencoder"
-
-    def __init__(self, card: dict[str, Any], network: AutoencoderNetwork, standard: Standard) -> None:
-        self.card = card
-        self.dim = _dim(network.settings)
-        self._network = network
-        self._standard = standard
+    title: ClassVar[str] = "the autoencoder"
+    settings_type: ClassVar[Any] = AutoencoderSettings
 
     @classmethod
-    def sized(cls, size: Size) -> AutoencoderSettings:
-        """See ``AutoencoderSettings``."""
-        return AutoencoderSettings.sized(size)
+    def new_network(cls, settings: AutoencoderSettings, bins: tuple[Vector, Vector]) -> AutoencoderNetwork:
+        """See ``LearnedEncoder.new_network``."""
+        return AutoencoderNetwork(settings, bins)
 
     @classmethod
-    def fit(
-        cls,
-        corpus: Corpus,
-        settings: AutoencoderSettings,
-        *,
-        size: str = "own",
-        seed: int = 0,
-        device: str = "auto",
-        progress: Progress = silent,
-        checkpoint: Path | None = None,
-    ) -> Self:
-        """Learn with settings of one's own; a killed training goes on from ``checkpoint`` (see ``learn``)."""
-
-        def begin() -> AutoencoderNetwork:
-            return AutoencoderNetwork(settings, corpus.bins).begin_at(_known(corpus))
-
-        return cls._fit(begin, corpus, settings, size, seed, device, progress, checkpoint)
-
-    def continued(
-        self,
-        corpus: Corpus,
-        schedule: Schedule,
-        *,
-        seed: int = 0,
-        device: str = "auto",
-        progress: Progress = silent,
-    ) -> Self:
-        """The encoder that this one becomes on another corpus; this one stays as it is."""
-
-        def begin() -> AutoencoderNetwork:
-            return copy.deepcopy(self._network)
-
-        settings = replace(self._network.settings, schedule=schedule)
-        return self._fit(begin, corpus, settings, "continued", seed, device, progress, None)
-
-    def said(self, mels: Mels) -> npt.NDArray[np.float32]:
-        """float32 (windows, taught): what the teacher of old is thought to say of the middle of each window."""
-        network = self._network
-        if network.head is None:
-            raise ValueError("this autoencoder had no teacher")
-        with calm(), torch.inference_mode():
-            windows = torch.from_numpy(checked(mels))
-            steps = network.hear(network.standardised(windows))[1]
-            said: npt.NDArray[np.float32] = network.head(middle(steps, FRAMES)).numpy()
-        return said
+    def begin(cls, settings: AutoencoderSettings, corpus: Corpus) -> AutoencoderNetwork:
+        """It begins as the principal components of the corpus."""
+        return AutoencoderNetwork(settings, corpus.bins).begin_at(_known(corpus))
 
     @classmethod
-    def _fit(
-        cls,
-        begin: Callable[[], AutoencoderNetwork],
-        corpus: Corpus,
-        settings: AutoencoderSettings,
-        size: str,
-        seed: int,
-        device: str,
-        progress: Progress,
-        checkpoint: Path | None,
-    ) -> Self:
-        network, learned = learn(
-            begin,
-            corpus,
-            settings.schedule,
-            seed=seed,
-            device=device,
-            progress=progress,
-            stage="training the autoencoder",
-            checkpoint=checkpoint,
-        )
-        standard = Standard.over(
-            corpus, lambda mels: _features(network, mels), progress=progress, stage="centring the autoencoder"
-        )
-        card = new_card(
-            cls,
-            dim=_dim(settings),
-            parameters=sum(parameter.numel() for parameter in network.parameters()),
-            settings=asdict(settings),
-            size=size,
-            seed=seed,
-            data=corpus.card(),
-            reconstruction=_reconstruction(network, corpus, settings.plane + settings.latents),
-            **learned,
-        )
-        return cls(card, network, standard)
-
-    def encode(self, mels: Mels) -> Vector:
-        """float32 (dim,) of length 1 (see ``Encoder.encode``)."""
-        return unit(self._standard.apply(_features(self._network, mels)))
+    def measured(cls, network: AutoencoderNetwork, corpus: Corpus) -> dict[str, Any]:
+        """How well it draws."""
+        return {"reconstruction": _reconstruction(network, corpus)}
 
     def latents(self, mels: Mels) -> npt.NDArray[np.float32]:
         """float32 (windows, FRAMES / 16, channels): what the sound is made of, two steps a second."""
@@ -355,38 +264,14 @@ class Autoencoder(Encoder):
             decoded = network.decoded(network.latents(network.standardised(torch.from_numpy(checked(mels)))))
             return (decoded * network.bins_deviation + network.bins_mean).clamp_min(0).numpy()
 
-    def tensors(self) -> Tensors:
-        """The network's state and the standard."""
-        return {
-            **{f"network.{name}": tensor for name, tensor in numpy_of(self._network).items()},
-            **self._standard.tensors(),
-        }
 
-    @classmethod
-    def restore(cls, card: dict[str, Any], tensors: Tensors) -> Self:
-        """See ``Encoder.restore``."""
-        settings = AutoencoderSettings.restored(card["settings"])
-        state = {name.removeprefix("network."): held for name, held in tensors.items() if name.startswith("network.")}
-        network = AutoencoderNetwork(settings, (state["bins_mean"].copy(), state["bins_deviation"].copy()))
-        return cls(card, fill(network, state), Standard.restore(tensors))
-
-
-def _dim(settings: AutoencoderSettings) -> int:
-    return 2 * (settings.plane + settings.latents) + settings.taught
-
-
-def _features(network: AutoencoderNetwork, mels: Mels) -> Vector:
-    with calm(), torch.inference_mode():
-        return network.features(torch.from_numpy(checked(mels))).numpy()
-
-
-def _reconstruction(network: AutoencoderNetwork, corpus: Corpus, latents: int) -> dict[str, Any]:
+def _reconstruction(network: AutoencoderNetwork, corpus: Corpus) -> dict[str, Any]:
     """The mean squared error beside two baselines, on held-out tracks where there are any.
 
     The baselines say the mean of each bin, and what a principal component analysis of pieces of 16 frames makes of
     as many numbers as the autoencoder has.
     """
-    held_out = len(corpus.held_out) > 0
+    held_out, latents = len(corpus.held_out) > 0, network.settings.plane + network.settings.latents
     windows = corpus.windows_of(corpus.sample(corpus.held_out if held_out else corpus.training, 32), 2)
     with calm(), torch.inference_mode():
         standardised = network.standardised(torch.from_numpy(windows))

@@ -1,9 +1,10 @@
 """The audio GRU: it listens from left to right, foretells what comes, and so can follow a live stream.
 
 It is trained to say the frame four frames ahead (autoregressive predictive coding, Chung et al. 2019) and to find a
-track's other window among those of other tracks. It runs in one direction only, its convolution needs no frame but
-the last five, and it begins anew every window: so what it knows after any number of frames is a small state, and a
-stream gives the same vector as the whole windows at once.
+track's other window among those of other tracks, with stretches of time and bands of frequency taken out of what it
+hears. It takes a step every four frames and runs in one direction only, its convolution needs no frame but the last
+eight, and it begins anew every window: so what it knows after any number of frames is a small state, and a stream gives
+the same vector as the whole windows at once.
 
 Where a teacher has listened to the music, the network also learns to say what the teacher says, at every moment of it.
 
@@ -11,10 +12,7 @@ A track's vector is the mean and the maximum of the GRU's outputs in each window
 to say, averaged over the windows, centred and z-scored.
 """
 
-import copy
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,20 +21,19 @@ import torch
 from torch import nn
 
 from segue.audio.mel import FRAMES, MELS
-from segue.encoders.augment import gain_and_tilt
-from segue.encoders.contract import Encoder, Mels, Tensors, Vector, checked, new_card
+from segue.encoders.augment import gain_and_tilt, keep_stripes
+from segue.encoders.contract import Mels, Vector
 from segue.encoders.cores import State, make_core
-from segue.encoders.corpus import Corpus
+from segue.encoders.learned import LearnedEncoder, SoundNetwork
 from segue.encoders.losses import distance_to_teacher, nt_xent
-from segue.encoders.standard import Standard, unit
+from segue.encoders.standard import unit
 from segue.encoders.teacher import Head, middle
-from segue.encoders.training import Learner, Lesson, Schedule, calm, fill, learn, numpy_of
-from segue.progress import Progress, silent
+from segue.encoders.training import Lesson, Schedule, calm
 from segue.settings import Size
 
-__all__ = ["Heard", "SoundGru", "SoundGruSettings"]
+__all__ = ["KERNEL", "STRIDE", "Heard", "SoundGru", "SoundGruSettings"]
 
-KERNEL, STRIDE = 5, 2
+KERNEL, STRIDE = 8, 4
 STEPS = (FRAMES - KERNEL) // STRIDE + 1
 """Steps of the GRU in one window."""
 
@@ -46,8 +43,8 @@ class SoundGruSettings:
     """Everything about the audio GRU that can differ; the size dial sets it.
 
     ``core`` is what listens: a GRU unless another is compared with it (see ``cores``). ``taught`` is how many numbers
-    the teacher says (0: there is none); ``contrast`` and ``distil`` are weights beside the 1 of foretelling ``ahead``
-    frames.
+    the teacher says (0: there is none); ``masked`` how many frames and how many bins the stretches and bands that are
+    taken out may have; ``contrast`` and ``distil`` are weights beside the 1 of foretelling ``ahead`` frames.
     """
 
     schedule: Schedule
@@ -58,6 +55,7 @@ class SoundGruSettings:
     ahead: int = 4
     taught: int = 0
     hidden: int = 256
+    masked: tuple[int, int] = (0, 0)
     contrast: float = 0.3
     distil: float = 1.0
     temperature: float = 0.1
@@ -76,29 +74,24 @@ class SoundGruSettings:
     @classmethod
     def restored(cls, written: dict[str, Any]) -> Self:
         """From a card."""
-        return cls(**{**written, "schedule": Schedule(**written["schedule"])})
+        fields = {**written, "schedule": Schedule(**written["schedule"]), "masked": tuple(written["masked"])}
+        return cls(**fields)
 
 
-class SoundGruNetwork(Learner):
+class SoundGruNetwork(SoundNetwork):
     """Convolution and GRU over log-mels (n, frames, mels)."""
 
-    bins_mean: torch.Tensor
-    bins_deviation: torch.Tensor
+    settings: SoundGruSettings
 
     def __init__(self, settings: SoundGruSettings, bins: tuple[Vector, Vector]) -> None:
-        super().__init__()
+        super().__init__(bins)
         self.settings = settings
-        self.register_buffer("bins_mean", torch.from_numpy(bins[0]))
-        self.register_buffer("bins_deviation", torch.from_numpy(bins[1]))
+        self.dim = 2 * settings.width + settings.taught
         self.convolution = nn.Conv1d(MELS, settings.inputs, KERNEL, stride=STRIDE)
         self.gru = make_core(settings.core, settings.inputs, settings.width, settings.layers)
         self.foretell = nn.Linear(settings.width, MELS)
         self.projection = nn.Sequential(nn.Linear(2 * settings.width, 128), nn.GELU(), nn.Linear(128, 128))
         self.head = Head(settings.width, settings.hidden, settings.taught) if settings.taught else None
-
-    def standardised(self, mels: torch.Tensor) -> torch.Tensor:
-        """The log-mels, each bin centred and in units of its deviation over the training tracks."""
-        return (mels - self.bins_mean) / self.bins_deviation
 
     def outputs(self, standardised: torch.Tensor, state: State | None = None) -> tuple[torch.Tensor, State]:
         """What the GRU says at each step, (n, steps, width), and its state after the last."""
@@ -108,31 +101,41 @@ class SoundGruNetwork(Learner):
 
     def objective(self, lesson: Lesson, generator: torch.Generator) -> torch.Tensor:
         """The error of the foretold frames, the contrast between tracks, and the distance to the teacher."""
-        return self._amiss(self.standardised(gain_and_tilt(lesson.mels, generator)), lesson)
+        sound = self.standardised(gain_and_tilt(lesson.mels, generator))
+        frames, bins = self.settings.masked
+        kept = keep_stripes(sound.shape, generator, frames=frames, bins=bins).to(sound.device)
+        return self._amiss(sound * kept, sound, lesson)
 
     def error(self, lesson: Lesson) -> torch.Tensor:
         """The objective on sounds as they are."""
-        return self._amiss(self.standardised(lesson.mels), lesson)
+        sound = self.standardised(lesson.mels)
+        return self._amiss(sound, sound, lesson)
 
-    def _amiss(self, heard: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+    def _amiss(self, heard: torch.Tensor, meant: torch.Tensor, lesson: Lesson) -> torch.Tensor:
         settings = self.settings
         outputs, _ = self.outputs(heard)
         first, second = self.projection(torch.cat([outputs.mean(1), outputs.amax(1)], dim=1)).chunk(2)
         contrast = nt_xent(first, second, settings.temperature, lesson.groups)
-        amiss = self._foretelling(outputs, heard) + settings.contrast * contrast
+        amiss = self._foretelling(outputs, meant) + settings.contrast * contrast
         if self.head is not None and lesson.taught is not None:
             said = self.head(middle(outputs, heard.shape[1]))
             amiss = amiss + settings.distil * distance_to_teacher(said, lesson.taught)
         return amiss
 
     def features(self, mels: torch.Tensor) -> torch.Tensor:
-        """(features,): what one track's windows (windows, frames, mels) are, before it is centred."""
+        """See ``SoundNetwork.features``: mean and maximum of the outputs, and what the teacher is thought to say."""
         outputs, _ = self.outputs(self.standardised(mels))
         said = [] if self.head is None else [self.head(outputs)]
         return torch.cat([outputs.mean(1), outputs.amax(1), *said], dim=1).mean(0)
 
+    def said(self, mels: torch.Tensor) -> torch.Tensor:
+        """See ``SoundNetwork.said``."""
+        assert self.head is not None
+        said: torch.Tensor = self.head(middle(self.outputs(self.standardised(mels))[0], mels.shape[1]))
+        return said
+
     def _foretelling(self, outputs: torch.Tensor, standardised: torch.Tensor) -> torch.Tensor:
-        # Step t has heard frames up to 2t + 4.
+        # Step t has heard frames up to STRIDE · t + KERNEL - 1.
         meant = standardised[:, KERNEL - 1 + self.settings.ahead :: STRIDE]
         foretold: torch.Tensor = self.foretell(outputs[:, : meant.shape[1]])
         return (foretold - meant).float().abs().mean()
@@ -157,118 +160,17 @@ class Heard:
     windows: int = 0
 
 
-class SoundGru(Encoder):
-    """The trained audio GRU.
-
-    Parameters
-    ----------
-    card
-        What is known of it.
-    network
-        The trained network.
-    standard
-        Of its pooled outputs over the training tracks.
-    """
+class SoundGru(LearnedEncoder[SoundGruNetwork]):
+    """The trained audio GRU (see ``LearnedEncoder``); ``start``, ``step`` and ``embedding`` follow a stream."""
 
     name: ClassVar[str] = "gru"
-
-    def __init__(self, card: dict[str, Any], network: SoundGruNetwork, standard: Standard) -> None:
-        self.card = card
-        self.dim = _dim(network.settings)
-        self._network = network
-        self._standard = standard
+    title: ClassVar[str] = "the audio GRU"
+    settings_type: ClassVar[Any] = SoundGruSettings
 
     @classmethod
-    def sized(cls, size: Size) -> SoundGruSettings:
-        """See ``SoundGruSettings``."""
-        return SoundGruSettings.sized(size)
-
-    @classmethod
-    def fit(
-        cls,
-        corpus: Corpus,
-        settings: SoundGruSettings,
-        *,
-        size: str = "own",
-        seed: int = 0,
-        device: str = "auto",
-        progress: Progress = silent,
-        checkpoint: Path | None = None,
-    ) -> Self:
-        """Learn with settings of one's own; a killed training goes on from ``checkpoint`` (see ``learn``)."""
-
-        def begin() -> SoundGruNetwork:
-            return SoundGruNetwork(settings, corpus.bins)
-
-        return cls._fit(begin, corpus, settings, size, seed, device, progress, checkpoint)
-
-    def continued(
-        self,
-        corpus: Corpus,
-        schedule: Schedule,
-        *,
-        seed: int = 0,
-        device: str = "auto",
-        progress: Progress = silent,
-    ) -> Self:
-        """The encoder that this one becomes on another corpus; this one stays as it is."""
-
-        def begin() -> SoundGruNetwork:
-            return copy.deepcopy(self._network)
-
-        settings = replace(self._network.settings, schedule=schedule)
-        return self._fit(begin, corpus, settings, "continued", seed, device, progress, None)
-
-    def said(self, mels: Mels) -> npt.NDArray[np.float32]:
-        """float32 (windows, taught): what the teacher of old is thought to say of the middle of each window."""
-        network = self._network
-        if network.head is None:
-            raise ValueError("this GRU had no teacher")
-        with calm(), torch.inference_mode():
-            outputs, _ = network.outputs(network.standardised(torch.from_numpy(checked(mels))))
-            said: npt.NDArray[np.float32] = network.head(middle(outputs, FRAMES)).numpy()
-        return said
-
-    @classmethod
-    def _fit(
-        cls,
-        begin: Callable[[], SoundGruNetwork],
-        corpus: Corpus,
-        settings: SoundGruSettings,
-        size: str,
-        seed: int,
-        device: str,
-        progress: Progress,
-        checkpoint: Path | None,
-    ) -> Self:
-        network, learned = learn(
-            begin,
-            corpus,
-            settings.schedule,
-            seed=seed,
-            device=device,
-            progress=progress,
-            stage="training the audio GRU",
-            checkpoint=checkpoint,
-        )
-        standard = Standard.over(
-            corpus, lambda mels: _features(network, mels), progress=progress, stage="centring the audio GRU"
-        )
-        card = new_card(
-            cls,
-            dim=_dim(settings),
-            parameters=sum(parameter.numel() for parameter in network.parameters()),
-            settings=asdict(settings),
-            size=size,
-            seed=seed,
-            data=corpus.card(),
-            **learned,
-        )
-        return cls(card, network, standard)
-
-    def encode(self, mels: Mels) -> Vector:
-        """float32 (dim,) of length 1 (see ``Encoder.encode``)."""
-        return unit(self._standard.apply(_features(self._network, mels)))
+    def new_network(cls, settings: SoundGruSettings, bins: tuple[Vector, Vector]) -> SoundGruNetwork:
+        """See ``LearnedEncoder.new_network``."""
+        return SoundGruNetwork(settings, bins)
 
     def start(self) -> Heard:
         """The state before the first frame."""
@@ -280,7 +182,7 @@ class SoundGru(Encoder):
             total=nothing,
             highest=np.full_like(nothing, -np.inf),
             noticed=np.zeros(settings.hidden if settings.taught else 0, dtype=np.float32),
-            done=np.zeros(_dim(settings), dtype=np.float32),
+            done=np.zeros(self.dim, dtype=np.float32),
         )
 
     def step(self, state: Heard, frames: Mels) -> Heard:
@@ -301,7 +203,7 @@ class SoundGru(Encoder):
         Raises
         ------
         ValueError
-            Fewer than five frames were heard.
+            Fewer than eight frames were heard.
         """
         features, weight = state.done.copy(), float(state.windows)
         if state.steps:
@@ -339,27 +241,3 @@ class SoundGru(Encoder):
             noticed=state.noticed if network.head is None else state.noticed + noticed,
             steps=state.steps + steps,
         )
-
-    def tensors(self) -> Tensors:
-        """The network's state and the standard."""
-        return {
-            **{f"network.{name}": tensor for name, tensor in numpy_of(self._network).items()},
-            **self._standard.tensors(),
-        }
-
-    @classmethod
-    def restore(cls, card: dict[str, Any], tensors: Tensors) -> Self:
-        """See ``Encoder.restore``."""
-        settings = SoundGruSettings.restored(card["settings"])
-        state = {name.removeprefix("network."): held for name, held in tensors.items() if name.startswith("network.")}
-        network = SoundGruNetwork(settings, (state["bins_mean"].copy(), state["bins_deviation"].copy()))
-        return cls(card, fill(network, state), Standard.restore(tensors))
-
-
-def _dim(settings: SoundGruSettings) -> int:
-    return 2 * settings.width + settings.taught
-
-
-def _features(network: SoundGruNetwork, mels: Mels) -> Vector:
-    with calm(), torch.inference_mode():
-        return network.features(torch.from_numpy(checked(mels))).numpy()
