@@ -16,6 +16,8 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
 from scipy.signal import resample
 
 from recipes.music import Recording
@@ -89,11 +91,11 @@ def _prepared(recording: Recording, cache: Path, wheel: Path) -> Path | None:
 
 
 def decode(path: Path) -> Floats:
-    """float32 (samples,): the first ten minutes, mono, 16 kHz."""
+    """float32 (samples,): the first ten minutes, mono, 16 kHz; broken packets are left out, as players do."""
     parts, samples = [], 0
     with av.open(str(path), metadata_errors="replace") as container:
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE_HZ)
-        for frame in container.decode(audio=0):
+        for frame in _frames(container):
             for made in resampler.resample(frame):
                 parts.append(made.to_ndarray()[0])
                 samples += len(parts[-1])
@@ -102,6 +104,14 @@ def decode(path: Path) -> Floats:
     if not parts:
         raise ValueError(f"{path} holds no sound")
     return np.concatenate(parts)
+
+
+def _frames(container: InputContainer) -> Iterator[AudioFrame]:
+    for packet in container.demux(audio=0):
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            continue
 
 
 def windows(y: Floats, speed: float, between: bool = False) -> Floats:

@@ -157,7 +157,10 @@ class Comparison:
         if lost.any():
             self.tracks = [track for track, gone in zip(self.tracks, lost, strict=True) if not gone]
             rows = {key: made[~lost] for key, made in rows.items()}
-            self.notes += [f"Left out for everybody: {key} ({why})." for key, why in failures.items()]
+            left = tuple(f"{one.key}: " for one in self.contenders)
+            self.notes += [
+                f"Left out for everybody: {key} ({why})." for key, why in failures.items() if key.startswith(left)
+            ]
         if len(self.tracks) < 2 or not rows:
             raise NotReady("fewer than two tracks can be heard by everybody: name fewer contenders (--only)")
         if self.options.centre == "train":

@@ -58,7 +58,7 @@ def hear(
                 heard[one.key].append(_heard(one, sound, kept))
             except UnreadableAudio as error:
                 heard[one.key].append(None)
-                failures[f"{one.key}: {path.name}"] = str(error)
+                failures[f"{one.key}: {path.name}"] = str(error).removeprefix(f"{path}: ")
         progress(stage, done + 1, len(paths))
     rows = {key: _rows(parts) for key, parts in heard.items() if any(part is not None for part in parts)}
     return {**rows, **joined(rows)}, failures

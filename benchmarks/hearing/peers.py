@@ -138,9 +138,18 @@ class Bliss(Contender):
     key = "bliss"
 
     def __init__(self, python: str) -> None:
+        self._python = python
+        said = self._begin()
+        if not isinstance(said, str):
+            self.close()
+            raise NotReady(f"{python} has no bliss-audio: pip install 'segue[bench]', or name another interpreter")
+        self.version, self.title = said, f"bliss-audio {said}"
+
+    def _begin(self) -> object:
+        """Start the interpreter; what it says first is its version."""
         try:
             self._process = subprocess.Popen(
-                [python, "-c", BLISS],
+                [self._python, "-c", BLISS],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -148,15 +157,11 @@ class Bliss(Contender):
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )
         except OSError as error:
-            raise NotReady(f"{python} can't be run ({error.strerror}): name another interpreter") from error
-        said = self._answer()
-        if not isinstance(said, str):
-            self.close()
-            raise NotReady(f"{python} has no bliss-audio: pip install 'segue[bench]', or name another interpreter")
-        self.version, self.title = said, f"bliss-audio {said}"
+            raise NotReady(f"{self._python} can't be run ({error.strerror}): name another interpreter") from error
+        return self._answer()
 
     def hear(self, sound: Sound) -> Floats:
-        """See ``Contender.hear``."""
+        """See ``Contender.hear``. A file that ends the process is lost, and the next has a new one."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(os.fspath(sound.path.absolute())) + "\n")
@@ -164,6 +169,9 @@ class Bliss(Contender):
         except BrokenPipeError:
             pass
         answer = self._answer()
+        if answer is None:
+            self.close()
+            self._begin()
         if not isinstance(answer, list):
             raise UnreadableAudio(f"{sound.path}: bliss-audio {answer or 'ended'}")
         heard = np.full((3, len(answer)), np.nan, dtype=np.float32)

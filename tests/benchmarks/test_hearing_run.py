@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.hearing.comparison import Options, compare
-from benchmarks.hearing.peers import Tagger, joined
+from benchmarks.hearing.peers import Bliss, Tagger, joined
 from benchmarks.hearing.sounds import Kept, Sound
 from segue.encoders.statistics import MelStatistics
 from segue.errors import BadInput, UnreadableAudio
@@ -130,3 +130,19 @@ def test_both_taggers_stand_side_by_side_only_where_both_were_heard() -> None:
     rows = np.zeros((2, 3, 4), dtype=np.float32)
     assert joined({"musicnn-mtt": rows}) == {}
     assert joined({"musicnn-mtt": rows, "musicnn-msd": rows})["musicnn-both"].shape == (2, 3, 8)
+
+
+def test_a_peer_that_dies_of_one_file_hears_the_next(music: list[Recording], tmp_path: Path) -> None:
+    """In place of an interpreter with bliss-audio: a program that dies of files of one album."""
+    program = tmp_path / "python"
+    dies = "case $name in */0/*) exit 1;; *) echo '[1, 2, 3]';; esac"
+    program.write_text(f"#!/bin/sh\necho '\"1.0\"'\nwhile read -r name; do {dies}; done\n")
+    program.chmod(0o755)
+    kept = Kept(tmp_path)
+    with Bliss(str(program)) as peer:
+        for recording in music:
+            if recording.package == "album 0":
+                with pytest.raises(UnreadableAudio, match="bliss-audio ended"):
+                    peer.hear(Sound(recording.path, kept))
+            else:
+                assert peer.hear(Sound(recording.path, kept))[0].tolist() == [1, 2, 3]
