@@ -10,6 +10,7 @@ import pytest
 
 from segue.audio.mel import RATE_HZ
 from segue.audio.resample import FILTER_SAMPLES, Resampler, polyphase
+from segue.errors import UnreadableAudio
 
 RATES_HZ = (8_000, 11_025, 12_345, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 176_400)
 SECONDS = 3
@@ -106,3 +107,10 @@ def test_one_and_two_channels_are_mixed_as_ffmpeg_does(form: str, layout: str) -
 def test_the_filter_of_a_rate_is_made_once() -> None:
     assert polyphase(44_100) is polyphase(44_100)
     assert (polyphase(44_100).step_in, polyphase(44_100).step_out) == (441, 160)
+
+
+def test_a_rate_that_no_recording_has_is_refused_and_those_of_dsd_are_not() -> None:
+    assert polyphase(2_822_400).step_out == 160
+    for rate_hz in (999_983, 2_147_483_647):
+        with pytest.raises(UnreadableAudio, match=str(rate_hz)):
+            polyphase(rate_hz)

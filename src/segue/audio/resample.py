@@ -1,4 +1,4 @@
-"""Any rate, format and channels to mono floats at 16 kHz: FFmpeg mixes, a polyphase filter of our own resamples.
+"""Any rate, format and channels to mono floats at 16 kHz, by a polyphase filter of our own.
 
 Each output sample is the sound around it under a windowed sinc, and ten milliseconds later (or some times ten) the same
 sums are due again: so they are a few products of matrices, which take a sixth of the time that FFmpeg's resampler takes
@@ -23,6 +23,7 @@ from av.audio.frame import AudioFrame
 from numpy.lib.stride_tricks import as_strided
 
 from segue.audio.mel import RATE_HZ
+from segue.errors import UnreadableAudio
 
 __all__ = ["FILTER_SAMPLES", "Polyphase", "Resampler", "polyphase"]
 
@@ -34,6 +35,8 @@ CUTOFF, KAISER_BETA = 0.95, 9.0
 """The sinc's cutoff in units of the lower Nyquist frequency, and the window that ends it 90 dB down."""
 UNIT = 160
 """Outputs are computed in units of 10 ms, so that every common rate has a whole number of inputs in one."""
+MOST_WEIGHTS = 2**25
+"""128 MB. Rates that share nothing with 16 kHz pass up to 350 kHz; DSD at 2.8 MHz needs 2.7 million."""
 FULL_SCALE = {"s16": 2.0**-15, "s32": 2.0**-31, "flt": 1.0, "dbl": 1.0}
 """What one is in the sample formats that codecs give; others go through FFmpeg."""
 ABREAST = 32
@@ -219,21 +222,31 @@ class Polyphase:
 
 @lru_cache(8)
 def polyphase(rate_hz: int) -> Polyphase:
-    """The filter from this rate: a sinc under a Kaiser window (Kaiser 1974), each output's weights summing to 1."""
+    """The filter from this rate: a sinc under a Kaiser window (Kaiser 1974), each output's weights summing to 1.
+
+    Raises
+    ------
+    UnreadableAudio
+        The rate shares so little with 16 kHz, at such a height, that the filter would fill the memory.
+    """
     shared = math.gcd(rate_hz, RATE_HZ)
     step_out = math.lcm(RATE_HZ // shared, UNIT)
     step_in = step_out * rate_hz // RATE_HZ
     slower = max(rate_hz / RATE_HZ, 1.0)
     reach = REACH * slower
     before = math.ceil(reach)
-    offsets = tuple(first * step_in // step_out for first in range(0, step_out, ABREAST))
     taps = 2 * before + (ABREAST - 1) * step_in // step_out + 2
-    inputs = np.array(offsets)[:, None, None] - before + np.arange(taps)[:, None]
-    outputs = np.arange(step_out).reshape(-1, 1, ABREAST) * (step_in / step_out)
-    away = inputs - outputs
-    inside = np.sqrt(np.clip(1 - (away / reach) ** 2, 0, None))
+    if step_out * taps > MOST_WEIGHTS:
+        raise UnreadableAudio(f"it says that it has {rate_hz} samples a second, which no recording has")
     # At 16 kHz the sinc is 1 and nothing else, and what comes in goes out.
     cutoff = 1.0 if rate_hz == RATE_HZ else CUTOFF
-    weights = np.sinc(cutoff * away / slower) * np.i0(KAISER_BETA * inside) * (np.abs(away) < reach)
-    weights /= weights.sum(1, keepdims=True)
-    return Polyphase(step_in, step_out, before, weights.astype(np.float32), offsets)
+    offsets, matrices = [], np.empty((step_out // ABREAST, taps, ABREAST), dtype=np.float32)
+    for number, first in enumerate(range(0, step_out, ABREAST)):
+        offset = first * step_in // step_out
+        inputs, outputs = np.arange(taps)[:, None] + offset - before, np.arange(first, first + ABREAST)
+        away = inputs - outputs * (step_in / step_out)
+        inside = np.sqrt(np.clip(1 - (away / reach) ** 2, 0, None))
+        weights = np.sinc(cutoff * away / slower) * np.i0(KAISER_BETA * inside) * (np.abs(away) < reach)
+        matrices[number] = weights / weights.sum(0)
+        offsets.append(offset)
+    return Polyphase(step_in, step_out, before, matrices, tuple(offsets))
