@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from segue.listening.events import Event, Events, Items
-from segue.taste.rules import EVERYBODY, POPULARITY, Past, Rules
+from segue.taste.past import Past
+from segue.taste.rules import EVERYBODY, POPULARITY, Rules
 from segue.types import Outcome
 
 ITEMS = Items(tuple("abcdefgh"))

@@ -15,7 +15,6 @@ rule names. A skipped follower is half a follower: it still tells what comes aft
 
 from bisect import bisect_left
 from pathlib import Path
-from threading import Lock
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -25,8 +24,9 @@ from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import Scores, TasteModel
 from segue.taste.files import positions, read_model, write_model
+from segue.taste.past import Lived
 
-__all__ = ["Rules", "RulesState"]
+__all__ = ["Followers", "Rules", "own_followers"]
 
 WINDOW = 10
 """Tracks back from which rules start, and events after a track that count as its followers."""
@@ -50,41 +50,44 @@ AS_PLAY = np.array([1.0, 1.0, 1.0, 0.0, 0.0], dtype=np.float32)
 """By ``Outcome``: what an event weighs as a follower, and as a play."""
 
 
-class Past:
-    """A listener's events, only ever appended to, so that older states may share it with newer ones."""
+class Followers(NamedTuple):
+    """Places in a past that may come next: int64 (n,), and what each weighs: float32 (n,)."""
 
-    def __init__(self, tracks: npt.NDArray[np.int32], outcomes: npt.NDArray[np.int8]) -> None:
-        self.length = len(tracks)
-        self.tracks = tracks
-        self.outcomes = outcomes
-        self.places: dict[int, list[int]] = {}
-        for place, track in enumerate(tracks.tolist()):
-            self.places.setdefault(track, []).append(place)
-        self._lock = Lock()
-
-    def append(self, length: int, event: Event) -> "Past":
-        """This past with an event behind its first ``length``; a copy when others have gone on from there."""
-        with self._lock:
-            if length == self.length:
-                if length == len(self.tracks):
-                    self.tracks = np.append(self.tracks, np.zeros(length + 64, dtype=np.int32))
-                    self.outcomes = np.append(self.outcomes, np.zeros(length + 64, dtype=np.int8))
-                self.tracks[length] = event.track
-                self.outcomes[length] = event.outcome
-                self.places.setdefault(event.track, []).append(length)
-                self.length += 1
-                return self
-        return Past(self.tracks[:length].copy(), self.outcomes[:length].copy()).append(length, event)
+    places: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
 
 
-class RulesState(NamedTuple):
-    """A past and how much of it this state has lived."""
+def own_followers(state: Lived) -> Followers:
+    """What followed the last ``WINDOW`` tracks before, in the listener's own past; a place may stand there twice."""
+    past, length = state
+    context = past.tracks[max(0, length - WINDOW) : length][::-1].tolist()
+    found: list[int] = []
+    distances: list[int] = []
+    ages: list[int] = []
+    for distance, track in enumerate(context, 1):
+        places = past.places[track]
+        # The place the context itself stands at, and later ones, have no past behind them yet.
+        last = bisect_left(places, length - distance)
+        first = max(0, last - OCCURRENCES)
+        found += places[first:last]
+        distances += [distance] * (last - first)
+        ages += range(last - first - 1, -1, -1)
+    if not found:
+        return Followers(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+    distance_of = np.array(distances)
+    behind = np.arange(1, WINDOW + 1)
+    places_after = np.array(found)[:, None] + behind
+    weight = 1 / (1 + np.abs(behind - distance_of[:, None]))
+    weight *= np.exp2(-np.array(ages) / OCCURRENCE_HALF_LIFE)[:, None]
+    weight[places_after >= length] = 0
+    np.minimum(places_after, length - 1, out=places_after)
+    totals = np.bincount(distance_of, weight.sum(axis=1))
+    weight /= (totals[distance_of] * distance_of)[:, None]
+    weight *= AS_FOLLOWER[past.outcomes[places_after]]
+    return Followers(places_after.ravel(), weight.astype(np.float32).ravel())
 
-    past: Past
-    length: int
 
-
-class Rules(TasteModel[RulesState]):
+class Rules(TasteModel[Lived]):
     """Sequential rules of one's own, before those of everybody."""
 
     name: ClassVar[str] = "rules"
@@ -127,19 +130,19 @@ class Rules(TasteModel[RulesState]):
         self._fitted = {"events": len(events), "rules": len(shares), "window": WINDOW}
         return self._fitted
 
-    def start(self) -> RulesState:
+    def start(self) -> Lived:
         """An empty past."""
-        return RulesState(Past(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8)), 0)
+        return Lived.nothing()
 
-    def step(self, state: RulesState, event: Event) -> RulesState:
+    def step(self, state: Lived, event: Event) -> Lived:
         """The past with one more event."""
-        return RulesState(state.past.append(state.length, event), state.length + 1)
+        return state.after(event)
 
-    def follow(self, events: Events) -> RulesState:
+    def follow(self, events: Events) -> Lived:
         """The state after all of one listener's events."""
-        return RulesState(Past(events.track.copy(), events.outcome.copy()), len(events))
+        return Lived.of(events)
 
-    def score(self, state: RulesState, at: int = 0) -> Scores:
+    def score(self, state: Lived, at: int = 0) -> Scores:
         """float32 (tracks,): own rules, then everybody's, then recent plays and popularity; zero for the unknown."""
         del at
         past, length = state
@@ -153,35 +156,9 @@ class Rules(TasteModel[RulesState]):
         for distance, track in enumerate(context, 1):
             first, last = self._starts[track], self._starts[track + 1]
             scores[self._follower[first:last]] += EVERYBODY / distance * self._share[first:last]
-        self._add_own(scores, past, length, context)
+        own = own_followers(state)
+        np.add.at(scores, past.tracks[own.places], own.weights)
         return scores
-
-    @staticmethod
-    def _add_own(scores: Scores, past: Past, length: int, context: list[int]) -> None:
-        found: list[int] = []
-        distances: list[int] = []
-        ages: list[int] = []
-        for distance, track in enumerate(context, 1):
-            places = past.places[track]
-            # The place the context itself stands at, and later ones, have no past behind them yet.
-            last = bisect_left(places, length - distance)
-            first = max(0, last - OCCURRENCES)
-            found += places[first:last]
-            distances += [distance] * (last - first)
-            ages += range(last - first - 1, -1, -1)
-        if not found:
-            return
-        distance_of = np.array(distances)
-        behind = np.arange(1, WINDOW + 1)
-        places_after = np.array(found)[:, None] + behind
-        weight = 1 / (1 + np.abs(behind - distance_of[:, None]))
-        weight *= np.exp2(-np.array(ages) / OCCURRENCE_HALF_LIFE)[:, None]
-        weight[places_after >= length] = 0
-        np.minimum(places_after, length - 1, out=places_after)
-        totals = np.bincount(distance_of, weight.sum(axis=1))
-        weight /= (totals[distance_of] * distance_of)[:, None]
-        weight *= AS_FOLLOWER[past.outcomes[places_after]]
-        np.add.at(scores, past.tracks[places_after].ravel(), weight.astype(np.float32).ravel())
 
     def save(self, directory: Path) -> None:
         """Write everybody's rules."""
