@@ -20,9 +20,13 @@ from segue.types import Outcome
 START = 1_700_000_000
 TINY = GruSettings(width=24, epochs=6, patience=6, learning_rate=2e-2, dropout=0.0, piece=40, batch_events=400)
 
+BLENDS = {"blend", "gru-memory"}
+
 
 def tiny(name: str) -> TasteModel[Any]:
-    return SessionGru(TINY) if name == "gru" else make(name)
+    if name == "gru":
+        return SessionGru(TINY)
+    return make(name, "tiny") if name in BLENDS else make(name)
 
 
 @pytest.fixture(params=sorted(MODELS), scope="module")
@@ -137,9 +141,10 @@ def test_the_same_seed_gives_the_same_bits(name: str, fitted: TasteModel[Any]) -
     assert np.array_equal(again.score(again.follow(history()), at), fitted.score(fitted.follow(history()), at))
 
 
-def test_saved_and_loaded_scores_are_the_same_bits(fitted: TasteModel[Any], tmp_path: Path) -> None:
+def test_saved_and_loaded_scores_are_the_same_bits(name: str, fitted: TasteModel[Any], tmp_path: Path) -> None:
     fitted.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "weights.safetensors"]
+    folders = {"parts"} if name in BLENDS else set()
+    assert {path.name for path in tmp_path.iterdir()} == {"card.json", "weights.safetensors"} | folders
     loaded = load_model(tmp_path, some_items())
     at = START + 10**6
     assert type(loaded) is type(fitted)
@@ -168,7 +173,8 @@ def test_tracks_are_matched_by_id_at_load(name: str, fitted: TasteModel[Any], tm
     scores = loaded.score(loaded.follow(here), at)
     assert scores.shape == (42,)
     expected = fitted.score(fitted.follow(events), at)[kept]
-    same(scores[:40], expected)
+    if name not in BLENDS:  # it weighs shares of all there is, and there is something else now
+        same(scores[:40], expected)
     assert not np.isnan(scores[40:]).any()
     state = loaded.step(loaded.follow(here), Event(41, START + 2100))
     assert not np.isnan(loaded.score(state, START + 2300)).any()
@@ -273,7 +279,7 @@ def mean_rank(model: TasteModel[Any], events: Events, wanted: Callable[[int], bo
     return float(np.mean(ranks))
 
 
-@pytest.mark.parametrize("name", ["rules", "gru"])
+@pytest.mark.parametrize("name", ["rules", "gru", "blend"])
 def test_planted_order_is_found(name: str) -> None:
     """Within a chain the next track is certain; popularity can't know it."""
     chance = np.random.default_rng(0)
@@ -288,7 +294,7 @@ def test_planted_order_is_found(name: str) -> None:
     assert mean_rank(model, test, inside) < 1.5
 
 
-@pytest.mark.parametrize("name", ["rules", "gru"])
+@pytest.mark.parametrize("name", ["rules", "gru", "blend", "ease", "multvae", "recvae"])
 def test_a_checkerboard_of_listeners_is_found(name: str) -> None:
     """Half the listeners play the even tracks, half the odd ones, in no order."""
     chance = np.random.default_rng(0)
@@ -301,7 +307,7 @@ def test_a_checkerboard_of_listeners_is_found(name: str) -> None:
         assert np.mean(best % 2 == colour) > 0.9
 
 
-@pytest.mark.parametrize("name", ["sound", "gru"])
+@pytest.mark.parametrize("name", ["sound", "gru", "blend", "multvae", "recvae"])
 def test_a_cold_track_that_sounds_like_the_liked_ones_ranks_above_another(name: str) -> None:
     """Two timbres; a listener keeps to one of them. The last two tracks were never played by anybody."""
     chance = np.random.default_rng(0)

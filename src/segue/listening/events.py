@@ -41,15 +41,18 @@ class Items:
         float32 (tracks, dim): how each sounds, unit length; rows without a sound are zero. None: no sound at all.
     artist, album
         int32 (tracks,): equal numbers mean the same artist or album; -1 is unknown.
+    playable
+        bool (tracks,): what may be answered; the others are known from listening only. None: all.
     """
 
     ids: tuple[str, ...]
     vectors: Floats | None = None
     artist: Ints | None = None
     album: Ints | None = None
+    playable: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("vectors", "artist", "album"):
+        for name in ("vectors", "artist", "album", "playable"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.ids):
                 raise ValueError(f"{name} has {len(column)} rows for {len(self.ids)} tracks")

@@ -31,6 +31,8 @@ class TasteModel(ABC, Generic[State]):
     """A model of choice. ``State`` is its own type: immutable, so that a station can go back to an earlier one."""
 
     name: ClassVar[str]
+    logits: ClassVar[bool] = False
+    """Whether scores are logits, which softmax makes probabilities; else they are masses, 0 for nothing to say."""
     items: Items
 
     @abstractmethod

@@ -68,6 +68,7 @@ class SessionGru(TasteModel[GruState]):
     """A GRU over everything a listener did."""
 
     name: ClassVar[str] = "gru"
+    logits: ClassVar[bool] = True
 
     def __init__(self, settings: GruSettings | None = None) -> None:
         self.settings = settings or GruSettings()

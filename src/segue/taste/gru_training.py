@@ -29,7 +29,7 @@ from segue.taste.gru_inputs import GruSettings, Moments
 from segue.taste.gru_network import SessionNetwork
 from segue.types import Outcome
 
-__all__ = ["train"]
+__all__ = ["one_thread", "train"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -50,7 +50,7 @@ def train(
 
     ``seen`` holds the sorted rows of the tracks in ``events``. The same seed gives the same bits.
     """
-    with _one_thread(), torch.random.fork_rng(devices=()):
+    with one_thread(), torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         trainer = _Trainer(events, items, seen, settings, seed)
         best, best_epoch, best_loss = trainer.network.state_dict(), 0, np.inf
@@ -225,7 +225,7 @@ def _log_softmax(queries: Tensor, table: Tensor, bias: Tensor, target: Tensor, n
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One torch thread: a second one costs more than it gives here, and would change the order of sums."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from segue.errors import DamagedHome, NotFound
 from segue.listening.events import Items
@@ -19,6 +19,21 @@ MODELS = {
     "sound": "segue.taste.sound:Sound",
     "rules": "segue.taste.rules:Rules",
     "gru": "segue.taste.gru:SessionGru",
+    "gru-memory": "segue.taste.blend:GruMemory",
+    "blend": "segue.taste.blend:Blend",
+    "ease": "segue.taste.ease:Ease",
+    "recent-popularity": "segue.taste.popularity:RecentPopularity",
+    "hourly-popularity": "segue.taste.popularity:HourlyPopularity",
+    "most-played": "segue.taste.habits:MostPlayed",
+    "activation": "segue.taste.habits:Activation",
+    "artist": "segue.taste.artist:Artist",
+    "markov": "segue.taste.markov:Markov",
+    "item-knn": "segue.taste.item_neighbours:ItemNeighbours",
+    "vsknn": "segue.taste.session_neighbours:VsKnn",
+    "stan": "segue.taste.session_neighbours:Stan",
+    "vstan": "segue.taste.session_neighbours:Vstan",
+    "multvae": "segue.taste.vae:MultVae",
+    "recvae": "segue.taste.vae:RecVae",
 }
 """Where each model's class stands."""
 
@@ -60,6 +75,14 @@ def make(name: str, size: Size = "small") -> TasteModel[Any]:
         from segue.taste.gru_inputs import GruSettings
 
         return kind(GruSettings.of(size))
+    if name in {"blend", "gru-memory"}:
+        from segue.taste.blend_inputs import MEMORY_PARTS, PARTS, BlendSettings
+
+        return kind(BlendSettings(parts=PARTS if name == "blend" else MEMORY_PARTS, size=size))
+    if name in {"multvae", "recvae"}:
+        from segue.taste.vae_inputs import Recipe, VaeSettings
+
+        return kind(VaeSettings.of(cast("Recipe", name), size))
     return kind()
 
 
