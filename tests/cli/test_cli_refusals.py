@@ -180,7 +180,7 @@ class TestDamage:
 
     @pytest.mark.parametrize(
         ("name", "damage"),
-        [("gru", "weights"), ("gru", "card"), ("gru", "no card"), ("ears", "weights"), ("ears", "no card")],
+        [("blend", "weights"), ("blend", "card"), ("blend", "no card"), ("ears", "weights"), ("ears", "no card")],
     )
     def test_a_damaged_model_is_made_anew_by_train(self, run: Run, own: Any, name: str, damage: str) -> None:
         place = own.home / "models" / name / "0001"
@@ -194,10 +194,10 @@ class TestDamage:
         else:
             (place / "card.json").unlink()
         findings = {found["level"] for found in _findings(run, own.home)}
-        if (name, damage) != ("gru", "no card"):  # that one looks like no training at all
+        if (name, damage) != ("blend", "no card"):  # that one looks like no training at all
             assert "bad" in findings
             outside = shutil.copy(own.music / "album 1" / "5.flac", own.home / "outside.flac")
-            words = ["recommend", "me"] if name == "gru" else ["similar", outside]
+            words = ["recommend", "me"] if name == "blend" else ["similar", outside]
             assert "segue train" in run(own.home, *words).complaint
         assert run(own.home, "train", "--size", "tiny").code == 0
         assert "bad" not in {found["level"] for found in _findings(run, own.home)}

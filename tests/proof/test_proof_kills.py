@@ -65,10 +65,11 @@ def snapshot(home: Path) -> dict[str, Any]:
     database.close()
     for matrix in sorted((home / "vectors").glob("*/rows.bin")):
         seen[matrix.parent.name] = hashlib.sha256(matrix.read_bytes()).hexdigest()
-    for name in ("ears", "gru"):
+    for name in ("ears", "blend"):
         place = Home(home).latest(name)
         if place is not None:
-            seen[name] = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(place.glob("*.safetensors"))]
+            files = sorted(place.rglob("*.safetensors"))
+            seen[name] = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     return seen
 
 

@@ -33,10 +33,11 @@ def curves_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, simulated: 
     """The training curves of the autoencoder, the audio GRU and the GRU over listens, where the cards hold them."""
     parts = sound.get("parts", {})
     where = _where(sound)
+    foretold = "Mean −log of the chance it gave what came next."
     told = [
         _curves("Autoencoder: loss", parts.get("autoencoder", sound), where + DRAWING),
         _curves("Audio GRU: error", parts.get("gru", {}), where + HEARING),
-        _curves("GRU over listens: loss", taste, "Mean −log of the chance it gave what came next.", simulated),
+        _curves("GRU over listens: loss", _of_listens(taste), foretold, simulated),
     ]
     return tuple(curves for curves in told if curves is not None)
 
@@ -66,7 +67,7 @@ def comparisons_of(
             "The autoencoder learns to fill in what is masked and to tell tracks apart, not only to redraw."
         )
         told.append(Comparison("Drawing music again", {**ours, **errors}, lower_is_better=True, note=note))
-    losses = _lists(taste).get("held_out", [])
+    losses = _lists(_of_listens(taste)).get("held_out", [])
     if losses and any(plays):
         share = np.asarray(plays, dtype=np.float64) / np.sum(plays)
         share = share[share > 0]
@@ -101,6 +102,12 @@ def facts_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, listens: int
             facts[name] = f"{card['parameters']:,} weights"
     facts["learned listening from"] = f"{listens:,} listens, and the order of the tracks on every album"
     return facts
+
+
+def _of_listens(taste: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The card of the GRU over listens, which is one of the blend's parts."""
+    card: Mapping[str, Any] = taste.get("parts", {}).get("gru", taste)
+    return card
 
 
 def _where(sound: Mapping[str, Any]) -> str:

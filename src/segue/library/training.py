@@ -40,7 +40,7 @@ __all__ = [
     "vectors_of",
 ]
 
-TASTE = "gru"
+TASTE = "blend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,7 @@ def build_items(database: Database, tracks: Sequence[Track], vectors: "Vectors")
         vectors.matrix_for(ids) if vectors.ids else None,
         _numbered([normalise(artist) if artist else None for artist in artists]),
         _numbered([normalise(album) if album else None for album in albums]),
+        np.arange(len(named)) < len(tracks),
     )
 
 
