@@ -90,10 +90,14 @@ def test_a_hand_made_history(tmp_path: Path) -> None:
     )
     rows = pl.read_parquet(tmp_path / "report" / "predictions.parquet").to_dicts()
     assert rows == [
-        {"model": "last", "row": 0, "target": "x", "rank": 4, "top": []},
-        {"model": "last", "row": 1, "target": "new", "rank": 4, "top": ["x", "z", "y"]},
-        {"model": "last", "row": 2, "target": "x", "rank": 3, "top": ["z", "y", "x"]},
+        {"model": "last", "row": 0, "target": "x", "rank": 4, "rank_closed": 3, "top": []},
+        {"model": "last", "row": 1, "target": "new", "rank": 4, "rank_closed": None, "top": ["x", "z", "y"]},
+        {"model": "last", "row": 2, "target": "x", "rank": 3, "rank_closed": 3, "top": ["z", "y", "x"]},
     ]
+    closed = report.figures["models"]["last"]["closed"]
+    assert closed["all"]["mrr@20"]["value"] == pytest.approx(2 / 9, abs=1e-6)
+    assert closed["known"]["mrr@20"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+    assert (closed["all"]["targets"], closed["known"]["targets"]) == (3, 2)
     parts = report.figures["models"]["last"]["segments"]
     assert parts["all"]["recall@10"]["value"] == 1
     assert parts["all"]["mrr@20"]["value"] == pytest.approx((1 / 3 + 1 / 4 + 1 / 4) / 3, abs=1e-6)
@@ -103,7 +107,13 @@ def test_a_hand_made_history(tmp_path: Path) -> None:
         "first time": 2,
         "known": 2,
         "cold": 1,
+        "rare": 2,
         "new listener": 1,
+        "≤1 before": 1,
+        "4–5 before": 2,
+        "1st in session": 1,
+        "2nd–5th in session": 1,
+        "later in session": 1,
     }
     assert not (tmp_path / "report" / "train.parquet").exists()
 
@@ -114,8 +124,16 @@ def test_every_number_follows_from_the_predictions(listens: Path, tmp_path: Path
     predictions = pl.read_parquet(place / "predictions.parquet")
     test, train = pl.read_parquet(place / "test.parquet"), pl.read_parquet(place / "train.parquet")
     assert predictions.schema == pl.Schema(
-        {"model": pl.String, "row": pl.Int64, "target": pl.String, "rank": pl.Int32, "top": pl.List(pl.String)}
+        {
+            "model": pl.String,
+            "row": pl.Int64,
+            "target": pl.String,
+            "rank": pl.Int32,
+            "rank_closed": pl.Int32,
+            "top": pl.List(pl.String),
+        }
     )
+    assert predictions["rank_closed"].to_list() == predictions["rank"].to_list()  # TRAIN holds all 50 tracks
     catalogue = set(train["track"]) | set(test["track"])
     plays = train["track"].value_counts().rows()
     popularity = {track: math.log1p(count) for track, count in plays}
@@ -140,12 +158,15 @@ def test_every_number_follows_from_the_predictions(listens: Path, tmp_path: Path
                 assert part[f"recall@{k}"]["value"] == pytest.approx(np.mean([r <= k for r in rank]), abs=1e-6)
             near = [r for r in rank if r <= 20]
             assert part["mrr@20"]["value"] == pytest.approx(sum(1 / r for r in near) / len(rank), abs=1e-6)
-            gain = sum(1 / math.log2(1 + r) for r in near) / len(rank)
-            assert part["ndcg@20"]["value"] == pytest.approx(gain, abs=1e-6)
+            for k in (10, 20, 100):
+                gain = sum(1 / math.log2(1 + r) for r in rank if r <= k) / len(rank)
+                assert part[f"ndcg@{k}"]["value"] == pytest.approx(gain, abs=1e-6)
             assert part["median_rank"] == np.median(rank)
             assert part["recall@20"]["low"] <= part["recall@20"]["value"] <= part["recall@20"]["high"]
         top = mine["top"].explode().drop_nulls().to_list()
         assert model["coverage@20"] == pytest.approx(len(set(top)) / len(catalogue), abs=1e-6)
+        share = {track: (dict(plays).get(track, 0) + 1) / (len(train) + len(catalogue)) for track in catalogue}
+        assert model["novelty@20"] == pytest.approx(np.mean([-math.log2(share[t]) for t in top]), abs=1e-6)
         assert model["popularity@20"] == pytest.approx(np.mean([popularity.get(t, 0) for t in top]), abs=1e-6)
         for target, rank, lists in mine.select("target", "rank", "top").iter_rows():
             assert (target in lists) or rank > 20
@@ -262,9 +283,10 @@ def test_the_page_for_people_holds_what_the_machine_has(listens: Path, tmp_path:
     assert "highest NDCG@20 here, **popularity**" in page
     assert "a tie counts against the model" in page
     assert report.figures["task"]["split"]["rule"] in page
-    assert list(report.figures["models"]["last"]["segments"]) == ["all", "repeat", "first time"]
+    assert {"all", "repeat", "first time"} <= set(report.figures["models"]["last"]["segments"])
+    assert "By NDCG@20 the best of all is" in page
     widths = {line.count("|") for line in page.splitlines() if line.startswith("| model | Recall@1")}
-    assert widths == {9}
+    assert widths == {10, 11}  # with the median rank, and in the closed catalogue without
 
 
 def test_finished_and_skipped_listens_are_reported_apart(tmp_path: Path) -> None:
@@ -300,6 +322,16 @@ def test_arguments_that_do_not_go_together(listens: Path, tmp_path: Path) -> Non
     for arguments in ({}, {"train": listens}, {"listens": listens, "train": listens, "test": listens}):
         with pytest.raises(BadInput, match="either"):
             evaluate(**arguments, report=tmp_path / "report")
+    with pytest.raises(BadInput, match="1 or more"):
+        evaluate(listens, seeds=0, report=tmp_path / "report")
+    for arguments in ({"train": listens, "test": listens}, {"listens": listens, "split": "playlist"}):
+        with pytest.raises(BadInput, match="leave --gap-hours out"):
+            evaluate(**arguments, gap_hours=1, report=tmp_path / "report")
+    for hours in (-1, float("nan"), float("inf")):
+        with pytest.raises(BadInput, match="hours makes no sense"):
+            evaluate(listens, gap_hours=hours, report=tmp_path / "report")
+    with pytest.raises(BadInput, match="smaller --gap-hours"):
+        evaluate(listens, gap_hours=1e6, report=tmp_path / "report")
     with pytest.raises(BadInput, match="is a file"):
         evaluate(listens, report=listens)
     test = tmp_path / "test.parquet"
@@ -442,3 +474,103 @@ def test_the_default_is_the_baselines_that_are_possible_and_the_gru() -> None:
     everything = choose(["all", own], sound=False)
     assert list(everything) == [*(name for name in MODELS if name != "sound"), "last"]
     assert everything["last"] is own
+
+
+def test_only_models_of_chance_are_fitted_again_with_every_seed(listens: Path, tmp_path: Path) -> None:
+    from segue.evaluate.entrants import RANDOM
+
+    class Chance(Random):
+        name = RANDOM[0]
+
+    report = evaluate(listens, models=["popularity", Chance()], seed=4, seeds=3, report=tmp_path / "report")
+    models = report.figures["models"]
+    assert (models["popularity"]["seeds"]["fits"], models[RANDOM[0]]["seeds"]["fits"]) == (1, 3)
+    rows = pl.read_parquet(tmp_path / "report" / "predictions.parquet")
+    found = rows.group_by("model", "seed").agg(mean=(pl.col("rank") <= 20).mean(), targets=pl.len())
+    assert sorted(found.select("model", "seed").rows()) == [
+        (RANDOM[0], 4),
+        (RANDOM[0], 5),
+        (RANDOM[0], 6),
+        ("popularity", 4),
+    ]
+    assert set(found["targets"]) == {240}
+    by_seed = found.filter(model=RANDOM[0]).sort("seed")["mean"].to_list()
+    told = models[RANDOM[0]]["seeds"]["recall@20"]
+    assert len(set(by_seed)) > 1
+    assert told["values"] == pytest.approx(by_seed, abs=1e-6)
+    assert told["sd"] == pytest.approx(np.std(by_seed, ddof=1), abs=1e-6)
+    assert overall(report, RANDOM[0], "recall@20") == pytest.approx(np.mean(by_seed), abs=1e-6)
+    page = (tmp_path / "report" / "report.md").read_text("utf-8")
+    assert "## Luck with the seed" in page
+    assert f"{np.mean(by_seed):.4f} ± {told['sd']:.4f}" in page
+    once = evaluate(listens, models=["popularity", Chance()], seed=4, report=tmp_path / "once")
+    assert "seed" not in pl.read_parquet_schema(tmp_path / "once" / "predictions.parquet")
+    assert once.figures["models"]["popularity"] == models["popularity"]
+
+
+def test_a_gap_after_the_cut_moves_the_state_and_predicts_nothing(tmp_path: Path) -> None:
+    random_listens().with_columns(pl.col("played_at") * 60).write_parquet(tmp_path / "listens.parquet")
+    whole = evaluate(tmp_path / "listens.parquet", models=[Last()], report=tmp_path / "whole")
+    gapped = evaluate(tmp_path / "listens.parquet", models=[Last()], gap_hours=100, report=tmp_path / "gapped")
+    cut = gapped.figures["task"]["split"]["cut_s"]
+    test = pl.read_parquet(tmp_path / "gapped" / "test.parquet")
+    assert 0 < test["target"].sum() == int((test["played_at"] >= cut + 360_000).sum()) < len(test)
+    rows = [pl.read_parquet(tmp_path / name / "predictions.parquet") for name in ("whole", "gapped")]
+    assert rows[1].equals(rows[0].filter(pl.col("row").is_in(rows[1]["row"].implode())))  # the state is the same
+    assert whole.figures["task"]["targets"] > gapped.figures["task"]["targets"] == len(rows[1])
+    assert "100 hours or more after it" in gapped.figures["task"]["split"]["rule"]
+
+
+def test_skips_and_artists_are_told_where_they_are_given(tmp_path: Path) -> None:
+    frame = random_listens().with_columns(
+        artist="by " + pl.col("track").str.slice(1, 1), played_s=200.0, duration_s=200.0
+    )
+    frame = frame.with_columns(skipped=pl.col("track").str.slice(1, 1) == "1")
+    frame.write_parquet(tmp_path / "listens.parquet")
+    figures = evaluate(tmp_path / "listens.parquet", models=[Oracle(), Constant()], report=tmp_path / "report").figures
+    test = pl.read_parquet(tmp_path / "report" / "test.parquet")
+    assert figures["of_targets"]["skips"] == pytest.approx(test["skipped"].mean(), abs=1e-6)
+    assert figures["models"]["oracle"]["skips@1"] == figures["of_targets"]["skips"]
+    assert figures["models"]["constant"]["skips@20"] is None
+    assert figures["variety_basis"] == "artists"
+    assert 0 < figures["models"]["oracle"]["variety@20"] < 1
+    assert figures["winner"]["model"] == "oracle"
+
+
+def column(size: int, **columns: Any) -> pl.DataFrame:
+    listens = {"listener": ["a"] * size, "played_at": range(size), "track": [f"t{row % 4}" for row in range(size)]}
+    return pl.DataFrame({**listens, **columns})
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize(
+    "frame",
+    [
+        column(2),
+        column(30, track=["x"] * 30),
+        column(30, played_at=[0] * 20 + [1] * 10),
+        column(30, track=[f"t{row}" for row in range(30)]),
+        column(30, skipped=[True] * 30),
+    ],
+    ids=["two listens", "one track", "equal times", "every target is unknown", "all skipped"],
+)
+def test_strange_histories_work(name: str, frame: pl.DataFrame, tmp_path: Path) -> None:
+    frame.write_parquet(tmp_path / "listens.parquet")
+    vectors = {"track": ["t0", "t2", "elsewhere"], "vector": [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]}
+    pl.DataFrame(vectors).write_parquet(tmp_path / "vectors.parquet")
+    report = evaluate(
+        tmp_path / "listens.parquet", vectors=tmp_path / "vectors.parquet", models=[name], report=tmp_path / "report"
+    )
+    model = report.figures["models"][name]
+    assert model["nan_targets"] == 0
+    assert 0 <= model["segments"]["all"]["recall@20"]["value"] <= 1
+    if "known" not in model["segments"] and report.figures["task"]["targets_in_train"] == 0:
+        assert model["closed"]["all"]["recall@100"]["value"] == 0
+    assert (tmp_path / "report" / "report.html").read_text("utf-8")
+
+
+def test_too_little_to_split_is_one_clear_error(tmp_path: Path) -> None:
+    for frame, reason in ((column(1), "only one"), (column(9, played_at=[5] * 9), "all times being equal")):
+        frame.write_parquet(tmp_path / "listens.parquet")
+        with pytest.raises(BadInput, match=reason):
+            evaluate(tmp_path / "listens.parquet", report=tmp_path / "report")

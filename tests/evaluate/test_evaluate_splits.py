@@ -119,3 +119,71 @@ def test_which_targets_are_repeats_and_which_are_cold(tmp_path: Path) -> None:
     assert problem.known.tolist() == [True, True, False, False]
     assert problem.known_listener.tolist() == [True, True, True, False]
     assert problem.plays.tolist() == [1, 1, 0]
+
+
+def segments_of(train: pl.DataFrame, test: pl.DataFrame, tmp_path: Path) -> dict[str, list[bool]]:
+    from segue.evaluate.segments import SEGMENTS
+
+    train.write_parquet(tmp_path / "train.parquet")
+    test.write_parquet(tmp_path / "test.parquet")
+    problem = pose(*read_tables([tmp_path / "train.parquet", tmp_path / "test.parquet"]))
+    return {name: segment.holds(problem).tolist() for name, segment in SEGMENTS.items()}
+
+
+def test_slices_by_what_train_knows_of_a_track_and_of_a_listener(tmp_path: Path) -> None:
+    train = pl.DataFrame(
+        {
+            "listener": ["a"] * 39 + ["b"],
+            "played_at": range(40),
+            "track": ["hit"] * 20 + ["rare"] * 19 + ["b's"],
+            "artist": ["X"] * 39 + [None],
+        }
+    )
+    test = pl.DataFrame(
+        {
+            "listener": ["new", "new", "new", "new", "new", "a", "a"],
+            "played_at": range(100, 107),
+            "track": ["hit", "rare", "cold x", "cold y", "cold y", "b's", "hit"],
+            "artist": ["X", "X", "X", "Y", "Y", None, "X"],
+        }
+    )
+    found = segments_of(train, test, tmp_path)
+    no, yes = False, True  # rows are sorted by listener: a's two first, then the five of "new"
+    assert found["rare"] == [yes, no, no, yes, no, no, no]
+    assert found["cold"] == [no, no, no, no, yes, yes, yes]
+    assert found["cold, known artist"] == [no, no, no, no, yes, no, no]
+    assert found["cold, new artist"] == [no, no, no, no, no, yes, yes]
+    assert found["repeat"] == [no, yes, no, no, no, no, yes]
+    assert found["repeat since TRAIN"] == [no, no, no, no, no, no, yes]
+    assert found["≤1 before"] == [no, no, yes, yes, no, no, no]
+    assert found["2–3 before"] == [no, no, no, no, yes, yes, no]
+    assert found["4–5 before"] == [no, no, no, no, no, no, yes]
+
+
+def test_slices_by_place_in_the_session(tmp_path: Path) -> None:
+    times = [0, 100, 100 + 1799, 4000, 4001, 4002, 4003, 4004, 4005]
+    frame = pl.DataFrame({"listener": "a", "played_at": [10_000 + time for time in times], "track": "x"})
+    found = segments_of(frame[:1], frame[1:], tmp_path)
+    assert found["1st in session"] == [False, False, True, False, False, False, False, False]
+    assert found["2nd–5th in session"] == [True, True, False, True, True, True, True, False]
+    assert found["later in session"] == [False] * 7 + [True]
+
+
+def test_slices_that_need_times_or_artists_are_empty_without(tmp_path: Path) -> None:
+    frame = playlists()
+    found = segments_of(frame[:1000], frame[1000:], tmp_path)
+    for name in ("1st in session", "later in session", "cold, new artist", "cold, known artist"):
+        assert not any(found[name])
+
+
+def test_a_gap_must_be_hours_and_leave_something(tmp_path: Path) -> None:
+    listens = table(tmp_path, random_listens())
+    parted = split_by_time(listens, gap_hours=1)
+    cut = parted.said["cut_s"]
+    target = parted.test.frame["target"]
+    assert target.to_list() == (parted.test.frame["started_at"] >= cut + 3600).to_list()
+    assert 0 < target.sum() < len(target)
+    assert parted.test.given["target"].to_list() == target.to_list()
+    assert parted.said["gap_hours"] == 1
+    with pytest.raises(BadInput, match="leaves nothing to predict"):
+        split_by_time(listens, gap_hours=10_000)

@@ -25,17 +25,21 @@ def evaluate(
         Path | None, typer.Option(readable=False, help="Parquet: track, vector. How tracks sound.")
     ] = None,
     models: Annotated[
-        str, typer.Option(help='Names with commas between, or "all".', show_default="the baselines and the GRU")
+        str, typer.Option(help='Names with commas between, or "all".', show_default="simple baselines, the GRU and the blend")
     ] = "",
     split: Annotated[str, typer.Option(help="How to part LISTENS: time or playlist.")] = "time",
     size: Annotated[Size, typer.Option(help="One dial for the models' size and training time.")] = Size.small,
     seed: Annotated[int, typer.Option(min=0, help="Where randomness starts.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="How often to fit each model that depends on the seed.")] = 1,
+    gap_hours: Annotated[
+        float, typer.Option(min=0, help="With --split time: predict nothing for so long after the cut.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Measure models of choice: full ranking, intervals, and the difference to the best simple baseline.
 
-    Needs no library and no audio. Writes report.md, report.json and predictions.parquet, from which anybody can
-    compute the numbers again.
+    Needs no library and no audio. Writes report.html and report.md for people, report.json for machines, and
+    predictions.parquet, from which anybody can compute the numbers again.
     """
     from segue.evaluate import run
 
@@ -51,6 +55,8 @@ def evaluate(
             report=report,
             size=size.value,
             seed=seed,
+            seeds=seeds,
+            gap_hours=gap_hours,
             progress=progress,
         )
     if as_json:
@@ -59,4 +65,4 @@ def evaluate(
     table(f"{done.figures['task']['targets']} targets, {done.figures['task']['catalogue']} tracks", *done.rows())
     for doubt in done.figures["doubts"]:
         say(f"Doubt: {doubt}.")
-    say(f"The whole report: {done.directory / 'report.md'}")
+    say(f"The whole report: {done.directory / 'report.html'}")

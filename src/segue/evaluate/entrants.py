@@ -8,10 +8,13 @@ from segue.errors import BadInput, NotFound
 from segue.settings import Size
 from segue.taste.contract import TasteModel
 
-__all__ = ["DEFAULT", "choose", "enter"]
+__all__ = ["DEFAULT", "RANDOM", "choose", "enter", "seeds_of"]
 
-DEFAULT = ("popularity", "rules", "sound", "gru")
+DEFAULT = ("popularity", "rules", "vstan", "sound", "gru", "blend")
 """Strong simple baselines first; "sound" only where there are vectors."""
+
+RANDOM = ("gru", "gru-memory", "multvae", "recvae", "blend")
+"""Models whose result depends on the seed: ``--seeds`` fits these several times, the others once."""
 
 Entrants = dict[str, TasteModel[Any] | None]
 
@@ -61,3 +64,14 @@ def enter(name: str, own: TasteModel[Any] | None, size: Size) -> TasteModel[Any]
     from segue.taste.registry import make
 
     return make(name, size) if own is None else own
+
+
+def seeds_of(name: str, seed: int, seeds: int) -> range:
+    """The seeds to fit a model with: ``seeds`` of them from ``seed`` on where its result depends on them, else one.
+
+    Examples
+    --------
+    >>> list(seeds_of("gru", 7, 3)), list(seeds_of("popularity", 7, 3))
+    ([7, 8, 9], [7])
+    """
+    return range(seed, seed + (seeds if name in RANDOM else 1))

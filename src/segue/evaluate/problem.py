@@ -16,7 +16,6 @@ import polars as pl
 from segue.errors import BadInput
 from segue.evaluate.tables import Table
 from segue.listening.events import Events, Items
-from segue.types import Outcome
 
 __all__ = ["Problem", "pose"]
 
@@ -42,9 +41,9 @@ class Problem:
         int64 (targets,): the same as row numbers in TEST.
     plays
         int64 (tracks,): how often TRAIN holds each track.
-    repeat, known, known_listener, finished, skipped
-        bool (targets,): heard before by this listener; held by TRAIN; the listener is held by TRAIN; played to the
-        end; skipped, or failed to play.
+    repeat, met_in_train, known, known_listener
+        bool (targets,): heard before by this listener; heard by this listener in TRAIN; held by TRAIN at all; the
+        listener is held by TRAIN.
     timed
         Whether there are times and not only positions.
     group
@@ -60,10 +59,9 @@ class Problem:
     rows: Whole
     plays: Whole
     repeat: Mask
+    met_in_train: Mask
     known: Mask
     known_listener: Mask
-    finished: Mask
-    skipped: Mask
     timed: bool
     group: str
     doubts: tuple[str, ...]
@@ -75,6 +73,16 @@ class Problem:
     def target_tracks(self) -> npt.NDArray[np.int32]:
         """int32 (targets,): the track that truly came, as a row of ``items``."""
         return self.histories.track[self.targets]
+
+    @property
+    def outcome(self) -> npt.NDArray[np.int8]:
+        """int8 (targets,): how each target ended, ``types.Outcome``."""
+        return self.histories.outcome[self.targets]
+
+    @property
+    def before(self) -> Whole:
+        """int64 (targets,): how many events of the same listener come before each target."""
+        return self.targets - self.histories.offsets[self.histories.listener[self.targets]]
 
 
 def pose(train: Table, test: Table, vectors: tuple[Sequence[str], npt.NDArray[np.float32]] | None = None) -> Problem:
@@ -99,9 +107,10 @@ def pose(train: Table, test: Table, vectors: tuple[Sequence[str], npt.NDArray[np
     items = Items(tuple(ids), vectors=_align(ids, vectors), artist=_artists(both, len(ids)))
     names = tuple(groups)
     learned = both.filter(pl.col("source") == 0)
-    histories = both.with_columns(repeat=~pl.struct("group", "track").is_first_distinct()).filter(
-        pl.col("target").any().over("group")
-    )
+    histories = both.with_columns(
+        repeat=~pl.struct("group", "track").is_first_distinct(),
+        met_in_train=(pl.col("source") == 0).any().over("group", "track"),
+    ).filter(pl.col("target").any().over("group"))
     chosen = histories.filter("target")
     plays = np.bincount(learned["track"].to_numpy(), minlength=len(ids)).astype(np.int64)
     return Problem(
@@ -112,10 +121,9 @@ def pose(train: Table, test: Table, vectors: tuple[Sequence[str], npt.NDArray[np
         rows=chosen["row"].to_numpy().astype(np.int64),
         plays=plays,
         repeat=chosen["repeat"].to_numpy(),
+        met_in_train=chosen["met_in_train"].to_numpy(),
         known=plays[chosen["track"].to_numpy()] > 0,
         known_listener=np.isin(chosen["group"].to_numpy(), learned["group"].to_numpy()),
-        finished=(chosen["outcome"] == int(Outcome.FINISHED)).to_numpy(),
-        skipped=chosen["outcome"].is_in([int(Outcome.SKIPPED), int(Outcome.FAILED)]).to_numpy(),
         timed=test.order == "played_at",
         group=test.group,
         doubts=_doubts(learned, chosen, timed=test.order == "played_at"),

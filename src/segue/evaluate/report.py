@@ -1,6 +1,7 @@
 """What was measured, on what, and how far to trust it: one report for machines and the same one for people.
 
-``report.json`` is deterministic but for the key ``timings``; ``report.md`` is made from it alone.
+``report.json`` is deterministic but for the key ``timings``; ``report.md`` is made from it alone, as ``report.html``
+is by ``page``.
 """
 
 import json
@@ -8,19 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segue.evaluate.metrics import SEGMENTS
 from segue.evaluate.results import COMPARED
+from segue.evaluate.segments import SEGMENTS
+from segue.evaluate.wording import BEYOND_HEADINGS, HEADINGS, beyond_said, method, signed, winning
 
 __all__ = ["Report", "markdown"]
-
-HEADINGS = {
-    "recall@1": "Recall@1",
-    "recall@10": "Recall@10",
-    "recall@20": "Recall@20",
-    "recall@100": "Recall@100",
-    "mrr@20": "MRR@20",
-    "ndcg@20": "NDCG@20",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +23,7 @@ class Report:
     Attributes
     ----------
     directory
-        Where ``report.json``, ``report.md`` and ``predictions.parquet`` lie.
+        Where ``report.json``, ``report.md``, ``report.html`` and ``predictions.parquet`` lie.
     figures
         What ``report.json`` holds.
     """
@@ -58,6 +51,7 @@ class Report:
 def markdown(figures: dict[str, Any]) -> str:
     """The report as a page a person can read (CommonMark with tables)."""
     task, models = figures["task"], figures["models"]
+    present = next(iter(models.values()))["segments"]
     lines = [
         "# How well each model predicts the next track",
         "",
@@ -65,21 +59,23 @@ def markdown(figures: dict[str, Any]) -> str:
         f"tracks from everything the same {task['group']} did before it. Models were fitted on {task['train_rows']} "
         "rows of TRAIN only; while following TEST their state moves and their weights do not.",
         "",
-        *_table(
-            ["model", *(f"{heading} (95 %)" for heading in HEADINGS.values()), "median rank"],
-            [
-                [name, *(_with_interval(part[gain]) for gain in HEADINGS), f"{part['median_rank']:.0f}"]
-                for name, part in ((name, model["segments"]["all"]) for name, model in models.items())
-            ],
-        ),
+        *_gains(figures, "segments", "all"),
         "",
         *_comparison(figures),
         *(f"> **Doubt:** {doubt}." for doubt in figures["doubts"]),
         *([""] if figures["doubts"] else []),
+        "## Among the tracks of TRAIN only",
+        "",
+        f"The closed catalogue, as most published numbers are meant: {task['catalogue_in_train']} tracks compete, and "
+        f"the {task['targets'] - task['targets_in_train']} targets outside them are misses. These numbers compare with "
+        "papers, those above are what a person gets.",
+        "",
+        *_gains(figures, "closed", "all"),
+        "",
+        *_known(figures),
         "## Where the hits come from",
         "",
     ]
-    present = next(iter(models.values()))["segments"]
     for gain in ("recall@20", "mrr@20"):
         lines += _table(
             [HEADINGS[gain], *(f"{name} ({part['targets']})" for name, part in present.items())],
@@ -89,7 +85,7 @@ def markdown(figures: dict[str, Any]) -> str:
             ],
         )
         lines.append("")
-    lines += [f"* **{name}**: {SEGMENTS[name]}." for name in present]
+    lines += [f"* **{name}**: {SEGMENTS[name].said}." for name in present]
     lines += [
         "",
         "A part that would hold every target, or none, is left out.",
@@ -99,55 +95,70 @@ def markdown(figures: dict[str, Any]) -> str:
         "## What is recommended, and what it costs",
         "",
         *_table(
-            ["model", "coverage@20", "popularity@20", "fitting, s", "scoring, µs a target", "ranking, µs a target"],
+            ["model", *BEYOND_HEADINGS.values()],
+            [[name, *(_number(model[key]) for key in BEYOND_HEADINGS)] for name, model in models.items()],
+        ),
+        "",
+        *(f"* {sentence}" for sentence in beyond_said(figures)),
+        "",
+        *_table(
+            ["model", "fitting, s", "scoring, µs a target", "ranking, µs a target"],
             [
                 [
                     name,
-                    _number(model["coverage@20"]),
-                    _number(model["popularity@20"]),
                     f"{timing['fit_s']:.1f}",
                     f"{timing['score_us_per_target']:.0f}",
                     f"{timing['rank_us_per_target']:.0f}",
                 ]
-                for name, model, timing in ((name, model, figures["timings"][name]) for name, model in models.items())
+                for name, timing in figures["timings"].items()
             ],
         ),
         "",
-        "Coverage is the share of the catalogue that stands in at least one top 20. Popularity is the mean of "
-        f"ln(1 + plays in TRAIN) over all top lists; the tracks that truly came have "
-        f"{_number(figures['popularity_of_targets'])}.",
-        "",
+        *_seeds(figures),
         "## How it was measured",
         "",
-        f"* Split: {task['split']['rule']}.",
-        "* Order: "
-        + ("time" if task["order"] == "played_at" else "position")
-        + ", then TRAIN before TEST, then row number.",
-        f"* Of {task['catalogue']} tracks, {task['catalogue_in_train']} are in TRAIN; "
-        f"{task['catalogue_with_vector']} have a vector.",
-        "* Ranks are over the whole catalogue, nothing sampled and nothing filtered; a tie counts against the model; "
-        "NaN counts as minus infinity.",
-        f"* Intervals: {figures['intervals']['draws']} draws of whole clusters "
-        f"({figures['intervals']['clusters']} × {figures['intervals']['unit']})"
-        + (f"; {figures['intervals']['note']}" if figures["intervals"]["note"] else "")
-        + ". They cover who happened to be measured, not a model's luck with its seed: run more seeds for that.",
-        f"* Settings: {_listed({**figures['settings'], 'models': ' '.join(models)})}.",
+        *(f"* {sentence}" for sentence in method(figures)),
         *(f"* {role.upper()}: `{file['file']}`, SHA-256 `{file['sha256']}`." for role, file in figures["data"].items()),
-        f"* Versions: {_listed(figures['versions'])}.",
-        "* `predictions.parquet` holds a row per model and target; every number above follows from it and TEST.",
+        "* `predictions.parquet` holds a row per model and target; every number above follows from it, TRAIN and TEST.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _comparison(figures: dict[str, Any]) -> list[str]:
-    if not figures["differences"]:
+def _gains(figures: dict[str, Any], catalogue: str, part: str) -> list[str]:
+    median = ["median rank"] if catalogue == "segments" else []
+    rows = []
+    for name, model in figures["models"].items():
+        found = model[catalogue][part]
+        shown = [_with_interval(found[gain]) for gain in HEADINGS]
+        rows.append([name, *shown, *([f"{found['median_rank']:.0f}"] if median else [])])
+    return _table(["model", *(f"{heading} (95 %)" for heading in HEADINGS.values()), *median], rows)
+
+
+def _known(figures: dict[str, Any]) -> list[str]:
+    task = figures["task"]
+    if all("known" not in model["closed"] for model in figures["models"].values()):
         return []
+    return [
+        f"The same over the {task['targets_in_train']} targets that TRAIN holds:",
+        "",
+        *_gains(figures, "closed", "known"),
+        "",
+    ]
+
+
+def _comparison(figures: dict[str, Any]) -> list[str]:
+    lines = []
+    if won := winning(figures):
+        lines += [f"{won} (Who is best was chosen on these same targets.)", ""]
+    if not figures["differences"]:
+        return lines
     rows = [
-        [name, *(f"{_signed(gain)} {gain['verdict']}" for gain in (gains[key] for key in COMPARED))]
+        [name, *(f"{signed(gain)} {gain['verdict']}" for gain in (gains[key] for key in COMPARED))]
         for name, gains in figures["differences"].items()
     ]
     return [
+        *lines,
         f"Against the simple baseline with the highest NDCG@20 here, **{figures['best_baseline']}** (difference with "
         "its 95 % interval, paired over the same draws; less than 5 % is called the same unless the interval leaves "
         "out zero):",
@@ -157,8 +168,20 @@ def _comparison(figures: dict[str, Any]) -> list[str]:
     ]
 
 
-def _listed(pairs: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in pairs.items())
+def _seeds(figures: dict[str, Any]) -> list[str]:
+    rows = [
+        [
+            name,
+            str(model["seeds"]["fits"]),
+            *(f"{model['segments']['all'][gain]['value']:.4f} ± {model['seeds'][gain]['sd']:.4f}" for gain in COMPARED),
+        ]
+        for name, model in figures["models"].items()
+        if model["seeds"]["fits"] > 1
+    ]
+    if not rows:
+        return []
+    columns = ["model", "fits", *(f"{HEADINGS[gain]} (mean ± sd)" for gain in COMPARED)]
+    return ["## Luck with the seed", "", *_table(columns, rows), ""]
 
 
 def _table(columns: list[str], rows: list[list[str]]) -> list[str]:
@@ -168,10 +191,6 @@ def _table(columns: list[str], rows: list[list[str]]) -> list[str]:
 
 def _with_interval(estimate: dict[str, Any]) -> str:
     return f"{_number(estimate['value'])} ({_number(estimate['low'])}–{_number(estimate['high'])})"
-
-
-def _signed(estimate: dict[str, Any]) -> str:
-    return f"{estimate['value']:+.4f} ({estimate['low']:+.4f} to {estimate['high']:+.4f})"
 
 
 def _number(value: float | None) -> str:

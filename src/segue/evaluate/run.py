@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from segue.errors import BadInput, NotFound
-from segue.evaluate.entrants import choose, enter
+from segue.evaluate.entrants import choose, enter, seeds_of
+from segue.evaluate.page import page
 from segue.evaluate.predictions import Predictions
 from segue.evaluate.problem import Problem, pose
 from segue.evaluate.ranking import Ranking, rank_targets
@@ -30,7 +31,7 @@ from segue.taste.contract import TasteModel
 
 __all__ = ["evaluate"]
 
-WRITTEN = ("train.parquet", "test.parquet", "predictions.parquet", "report.md", "report.json")
+WRITTEN = ("train.parquet", "test.parquet", "predictions.parquet", "report.md", "report.html", "report.json")
 """In the order in which they come to the report's folder: where report.json stands, all of it is there."""
 
 
@@ -45,9 +46,11 @@ def evaluate(
     report: Path,
     size: Size = "small",
     seed: int = 0,
+    seeds: int = 1,
+    gap_hours: float = 0,
     progress: Progress = silent,
 ) -> Report:
-    """Measure models on listens and write ``report.json``, ``report.md`` and ``predictions.parquet``.
+    """Measure models on listens; write ``report.json``, ``.md`` and ``.html``, and ``predictions.parquet``.
 
     Parameters
     ----------
@@ -66,6 +69,10 @@ def evaluate(
         The folder to write to; made when missing.
     size, seed
         Handed to every model; the seed also rules the split by playlist and the intervals.
+    seeds
+        How many fits, each with the next seed, of every model whose result depends on it (``entrants.RANDOM``).
+    gap_hours
+        For a split by time: how long after the cut nothing is a target.
     progress
         Told of each model's fitting and ranking.
 
@@ -80,11 +87,15 @@ def evaluate(
         raise BadInput("give either one table of listens to be split, or both --train and --test")
     if split not in SPLITS:
         raise NotFound(f"there is no split called {split}: take {' or '.join(SPLITS)}")
+    if seeds < 1:
+        raise BadInput(f"{seeds} seeds fit nothing: give 1 or more")
+    if gap_hours and (listens is None or split != "time"):
+        raise BadInput("a gap belongs to a split by time: leave --gap-hours out, or give one table with --split time")
     roles = {"listens": listens, "train": train, "test": test, "vectors": vectors}
     files = {role: path for role, path in roles.items() if path is not None}
     _guard(report, files, parts=listens is not None)
     entrants = choose(models, sound=vectors is not None)
-    parted = _part(listens, train, test, split, seed)
+    parted = _part(listens, train, test, split, seed, gap_hours)
     problem = pose(parted.train, parted.test, None if vectors is None else read_vectors(vectors))
     with _publishing(report) as place:
         if listens is not None:
@@ -92,34 +103,37 @@ def evaluate(
             parted.test.given.write_parquet(place / "test.parquet")
         (place / "parts").mkdir()
         predictions = Predictions(problem, place / "parts")
-        rankings: dict[str, Ranking] = {}
+        rankings: dict[str, list[Ranking]] = {}
         cards: dict[str, Any] = {}
-        timings: dict[str, Any] = {}
+        fitting_s: dict[str, list[float]] = {}
         for name, own in entrants.items():
-            model = enter(name, own, size)
-            began = time.perf_counter()
-            cards[name] = model.fit(problem.train, problem.items, seed=seed, progress=progress)
-            fit_s = time.perf_counter() - began
-            rankings[name] = rank_targets(model, problem, progress=progress)
-            predictions.add(name, rankings[name])
-            timings[name] = _timing(fit_s, rankings[name])
-            del model
+            rankings[name], fitting_s[name] = [], []
+            for one in seeds_of(name, seed, seeds):
+                model = enter(name, own, size)
+                began = time.perf_counter()
+                card = model.fit(problem.train, problem.items, seed=one, progress=progress)
+                fitting_s[name].append(time.perf_counter() - began)
+                cards.setdefault(name, card)
+                rankings[name].append(rank_targets(model, problem, progress=progress))
+                predictions.add(name, rankings[name][-1], seed=one if seeds > 1 else None)
+                del model
         predictions.join(place / "predictions.parquet")
         found = {
             "task": _task(problem, parted),
             **figures(problem, rankings, seed=seed),
             "doubts": [*problem.doubts, *_broken(rankings)],
-            "settings": {"models": list(entrants), "size": size, "seed": seed},
+            "settings": {"models": list(entrants), "size": size, "seed": seed, "seeds": seeds},
             "data": {role: fingerprint(path) for role, path in files.items()},
             "versions": {
                 "python": platform.python_version(),
                 **{name: version(name) for name in ("segue", "numpy", "polars", "torch")},
             },
             "cards": cards,
-            "timings": timings,
+            "timings": {name: _timing(fitting_s[name], fits) for name, fits in rankings.items()},
         }
         # File names may hold bytes that are no UTF-8.
         (place / "report.md").write_text(markdown(found), "utf-8", "backslashreplace")
+        (place / "report.html").write_text(page(found), "utf-8", "backslashreplace")
         (place / "report.json").write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", "utf-8")
     return Report(report, found)
 
@@ -133,14 +147,16 @@ def _guard(report: Path, files: dict[str, Path], *, parts: bool) -> None:
             raise BadInput(f"the report would write over {path}: give another folder with --report")
 
 
-def _part(listens: Path | None, train: Path | None, test: Path | None, split: str, seed: int) -> Split:
+def _part(
+    listens: Path | None, train: Path | None, test: Path | None, split: str, seed: int, gap_hours: float
+) -> Split:
     if train is not None and test is not None:
         first, second = read_tables([train, test])
         return Split(first, second, {"kind": "given", "rule": "as given in TRAIN and TEST"})
     assert listens is not None
     if split == "playlist":
         return split_by_playlist(read_tables([listens], ("playlist", "listener"))[0], seed=seed)
-    return split_by_time(read_tables([listens])[0])
+    return split_by_time(read_tables([listens])[0], gap_hours=gap_hours)
 
 
 def _task(problem: Problem, parted: Split) -> dict[str, Any]:
@@ -154,24 +170,27 @@ def _task(problem: Problem, parted: Split) -> dict[str, Any]:
         "listeners": len(set(problem.histories.listener[problem.targets].tolist())),
         "catalogue": len(problem.items),
         "catalogue_in_train": int((problem.plays > 0).sum()),
+        "targets_in_train": int(problem.known.sum()),
         "catalogue_with_vector": int(problem.items.heard.sum()),
     }
 
 
-def _timing(fit_s: float, ranking: Ranking) -> dict[str, float]:
-    targets = len(ranking.rank)
+def _timing(fitting_s: list[float], fits: list[Ranking]) -> dict[str, float]:
+    """The mean over a model's fits."""
+    targets = sum(len(fit.rank) for fit in fits)
     return {
-        "fit_s": round(fit_s, 3),
-        "score_us_per_target": round(1e6 * ranking.score_s / targets, 1),
-        "rank_us_per_target": round(1e6 * ranking.rank_s / targets, 1),
+        "fit_s": round(sum(fitting_s) / len(fitting_s), 3),
+        "score_us_per_target": round(1e6 * sum(fit.score_s for fit in fits) / targets, 1),
+        "rank_us_per_target": round(1e6 * sum(fit.rank_s for fit in fits) / targets, 1),
     }
 
 
-def _broken(rankings: dict[str, Ranking]) -> list[str]:
+def _broken(rankings: dict[str, list[Ranking]]) -> list[str]:
+    found = {name: sum(fit.broken for fit in fits) for name, fits in rankings.items()}
     return [
-        f"{name} gave NaN among its scores for {ranking.broken} targets, which breaks the contract of a model"
-        for name, ranking in rankings.items()
-        if ranking.broken
+        f"{name} gave NaN among its scores for {broken} targets, which breaks the contract of a model"
+        for name, broken in found.items()
+        if broken
     ]
 
 

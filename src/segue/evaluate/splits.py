@@ -35,33 +35,51 @@ class Split:
     said: dict[str, Any]
 
 
-def split_by_time(table: Table) -> Split:
+def split_by_time(table: Table, *, gap_hours: float = 0) -> Split:
     """Learn from what began strictly before the 80 % quantile of time; predict all that follows.
 
     A listener first seen after the cut stays: the first target then has nothing before it, the next one has one listen.
 
+    Parameters
+    ----------
+    table
+        Listens with times.
+    gap_hours
+        Listens that began less than so many hours after the cut are no targets: what goes on at the cut is easy to
+        foretell. They still move the state.
+
     Raises
     ------
     BadInput
-        The table has no times, or nothing lies before the cut.
+        The table has no times, or nothing lies before the cut or after the gap, or the gap is no number of hours.
     """
+    if not 0 <= gap_hours < float("inf"):
+        raise BadInput(f"a gap of {gap_hours} hours makes no sense: give a number of hours that is not below 0")
     if table.order != "played_at":
         raise BadInput("a split by time needs the column played_at: add it, or take --split playlist")
     moments = np.sort(table.frame["moment"].to_numpy())
     cut = int(moments[int(TRAIN_SHARE * len(moments))])
     before = (table.frame["moment"] < cut).to_numpy()
     if not before.any():
-        raise BadInput("a split by time finds no listen before its cut, all times being equal: give real times")
+        why = "all times being equal: give real times" if len(table) > 1 else "there being only one: give more listens"
+        raise BadInput(f"a split by time finds no listen before its cut, {why}")
     rows = _ordered(table)
     before = before[rows]
     train = table.take(rows[before], np.zeros(int(before.sum()), dtype=bool))
-    test = table.take(rows[~before], np.ones(int((~before).sum()), dtype=bool))
+    target = (table.frame["moment"] >= cut + gap_hours * 3_600_000_000).to_numpy()[rows[~before]]
+    if not target.any():
+        raise BadInput(f"a gap of {gap_hours:g} hours leaves nothing to predict: give a smaller --gap-hours")
+    test = table.take(rows[~before], target)
     new = set(test.frame["group"].unique()) - set(train.frame["group"].unique())
+    aimed = "at or after it is a target"
+    if gap_hours:
+        aimed = f"{gap_hours:g} hours or more after it is a target, those between only move the state"
     said = {
         "kind": "time",
         "cut_s": cut / 1_000_000,
-        "rule": "TRAIN began strictly before one cut at the 80 % quantile of played_at; every listen at or after it "
-        "is a target; listeners first seen after the cut are targets too, at first with an empty history",
+        "gap_hours": gap_hours,
+        "rule": "TRAIN began strictly before one cut at the 80 % quantile of played_at; every listen "
+        f"{aimed}; listeners first seen after the cut are targets too, at first with an empty history",
         f"new_{table.group}s": len(new),
     }
     return Split(train, test, said)
