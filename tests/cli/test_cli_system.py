@@ -151,7 +151,8 @@ def test_stopped_while_training(run: Run, own: Any, how: signal.Signals) -> None
     running.send_signal(how)
     _, complaint = running.communicate(timeout=60)
     if how is signal.SIGINT:
-        assert running.returncode == 130
+        # CPython ends by the signal itself where it came while a module compiled a dataclass; a shell says 130 to both.
+        assert running.returncode in (130, -signal.SIGINT)
         assert complaint.decode().splitlines()[-1].startswith("segue: stopped; what was done is kept")
         assert "Traceback" not in complaint.decode()
     else:

@@ -25,7 +25,7 @@ def evaluate(
         Path | None, typer.Option(readable=False, help="Parquet: track, vector. How tracks sound.")
     ] = None,
     models: Annotated[
-        str, typer.Option(help='Names with commas between, or "all".', show_default="simple baselines, the GRU and the blend")
+        str, typer.Option(help='Names with commas between, or "all".', show_default="baselines, GRU and blend")
     ] = "",
     split: Annotated[str, typer.Option(help="How to part LISTENS: time or playlist.")] = "time",
     size: Annotated[Size, typer.Option(help="One dial for the models' size and training time.")] = Size.small,
