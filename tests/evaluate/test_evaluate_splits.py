@@ -103,6 +103,20 @@ def test_a_split_that_teaches_the_future_is_called_so(tmp_path: Path) -> None:
     assert "seen the answer" in seen
 
 
+def test_tracks_that_only_test_plays_are_called_easy_for_who_knows_artists(tmp_path: Path) -> None:
+    rows = {"listener": ["a", "a", "a"], "played_at": [1, 2, 3], "track": ["x", "y", "z"], "artist": ["m", "m", "n"]}
+    frame = pl.DataFrame(rows)
+    frame[:2].write_parquet(tmp_path / "train.parquet")
+    frame[2:].write_parquet(tmp_path / "test.parquet")
+    train, test = read_tables([tmp_path / "train.parquet", tmp_path / "test.parquet"])
+    (doubt,) = pose(train, test).doubts
+    assert "1 of 1 targets are not in TRAIN and have an artist" in doubt
+    frame.drop("artist")[2:].write_parquet(tmp_path / "test.parquet")
+    frame.drop("artist")[:2].write_parquet(tmp_path / "train.parquet")
+    train, test = read_tables([tmp_path / "train.parquet", tmp_path / "test.parquet"])
+    assert not pose(train, test).doubts
+
+
 def test_which_targets_are_repeats_and_which_are_cold(tmp_path: Path) -> None:
     train = pl.DataFrame({"listener": ["a", "b"], "played_at": [1, 2], "track": ["x", "y"]})
     test = pl.DataFrame(

@@ -31,7 +31,8 @@ class GruSettings:
     epochs, patience
         Passes over the events at most, and how many may bring nothing before training stops.
     learning_rate
-        Of Adam, at its highest; it falls to a tenth along the epochs.
+        Of Adam, at its highest, for batches of 256 events (it grows with the root of their size); it falls to a tenth
+        along the epochs.
     dropout
         Share of an event's numbers, and of a query's, dropped in training.
     id_dropout
@@ -43,7 +44,7 @@ class GruSettings:
     finishing
         Passes over everything at the end, the newest listens included.
     piece, batch_events
-        Events through which gradients flow, and events in a batch.
+        Events through which gradients flow, and events in a batch at most: few events come in smaller batches.
     """
 
     width: int = 64
@@ -58,7 +59,7 @@ class GruSettings:
     skip_weight: float = 0.3
     finishing: int = 4
     piece: int = 32
-    batch_events: int = 256
+    batch_events: int = 1_024
 
     @classmethod
     def of(cls, size: Size) -> Self:

@@ -39,6 +39,9 @@ VALIDATION_TARGETS = 2048
 FINISHING_RATE = 0.3
 """Of the learning rate, in the passes over everything."""
 
+LEAST_BATCH, BATCHES = 256, 100
+"""Events in a batch at least, and batches in a pass at least, before batches grow to ``GruSettings.batch_events``."""
+
 AS_ANSWER = np.array([1.0, 1.0, 0.5, 0.0, 0.0], dtype=np.float32)
 """By ``Outcome``: what a listen weighs as the right answer of its step."""
 
@@ -83,12 +86,12 @@ class _Pieces:
     """Where the pieces of all histories lie."""
 
     def __init__(self, offsets: Rows, settings: GruSettings) -> None:
+        self.batch_events = min(settings.batch_events, max(LEAST_BATCH, int(offsets[-1]) // BATCHES))
         counts = -(-np.diff(offsets) // settings.piece)
         self.number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         self.start = np.repeat(offsets[:-1], counts) + self.number * settings.piece
         self.length = np.minimum(np.repeat(offsets[1:], counts) - self.start, settings.piece)
         self.goes_on = self.number + 1 < np.repeat(counts, counts)
-        self._batch_events = settings.batch_events
 
     def batches(self, chosen: Rows, chance: np.random.Generator) -> list[Rows]:
         """Pieces of like length side by side, the batches in random order."""
@@ -96,7 +99,7 @@ class _Pieces:
         chosen = chosen[np.argsort(-self.length[chosen], kind="stable")]
         batches, first = [], 0
         while first < len(chosen):
-            batches.append(chosen[first : first + max(1, self._batch_events // int(self.length[chosen[first]]))])
+            batches.append(chosen[first : first + max(1, self.batch_events // int(self.length[chosen[first]]))])
             first += len(batches[-1])
         return [batches[place] for place in chance.permutation(len(batches))]
 
@@ -149,7 +152,8 @@ class _Trainer:
         """Train once on the pieces that begin among ``asked``, for the answers there; return the mean loss."""
         self.network.train()
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            # A batch four times as large has half the noise and bears twice the step.
+            group["lr"] = rate * (self._pieces.batch_events / LEAST_BATCH) ** 0.5
         total, steps = 0.0, 0.0
         among = torch.from_numpy(asked) & ((self._answer > 0) | self._skipped)
         for batch in self._pieces.batches(np.flatnonzero(asked[self._pieces.start]), self._chance):
