@@ -116,10 +116,13 @@ def test_a_file_that_brings_its_process_down_is_the_only_one_lost(
     files: list[Path], tmp_path: Path, make_sound: MakeSound
 ) -> None:
     """A long file whose process is killed whenever it has it open, as an out-of-memory killer would."""
-    deadly = make_sound(tmp_path / "deadly.flac", seconds=15, channels=2, rate_hz=192_000, noise=1)
+    deadly = make_sound(tmp_path / "deadly.flac", seconds=30, channels=2, rate_hz=192_000, noise=1)
     paths = [*files[:5], deadly, *files[5:]]
-    killer = subprocess.Popen([sys.executable, "-c", KILLER, str(os.getpid()), str(deadly)])
+    words = [sys.executable, "-c", KILLER, str(os.getpid()), str(deadly)]
+    killer = subprocess.Popen(words, stdout=subprocess.PIPE)
     try:
+        assert killer.stdout is not None
+        killer.stdout.readline()  # it looks, before there is anything to be seen
         answers = [mels for _, mels in mel_windows_of_many(paths, 2)]
     finally:
         killer.kill()
@@ -132,6 +135,7 @@ def test_a_file_that_brings_its_process_down_is_the_only_one_lost(
 KILLER = """
 import os, pathlib, signal, subprocess, sys
 parent, deadly = sys.argv[1:]
+print("looking", flush=True)
 while True:
     for pid in subprocess.run(["pgrep", "-P", parent], capture_output=True, text=True).stdout.split():
         try:
