@@ -116,14 +116,14 @@ def test_a_file_that_brings_its_process_down_is_the_only_one_lost(
     files: list[Path], tmp_path: Path, make_sound: MakeSound
 ) -> None:
     """A long file whose process is killed whenever it has it open, as an out-of-memory killer would."""
-    deadly = make_sound(tmp_path / "deadly.flac", seconds=15, channels=2, rate_hz=192_000, noise=1)
+    deadly = make_sound(tmp_path / "deadly.flac", seconds=40, channels=2, rate_hz=192_000, noise=1)
     paths = [*files[:5], deadly, *files[5:]]
     words = [sys.executable, "-c", KILLER, str(os.getpid()), str(deadly)]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as killer:
         assert killer.stdout is not None
         killer.stdout.readline()  # it looks, before there is anything to be seen
         try:
-            for _ in range(10):  # on a busy machine it comes too late at times, and such a round says nothing
+            for _ in range(40):  # on a busy machine it comes too late at times, and such a round says nothing
                 answers = [mels for _, mels in mel_windows_of_many(paths, 2)]
                 lost = [position for position, mels in enumerate(answers) if isinstance(mels, UnreadableAudio)]
                 if lost:
