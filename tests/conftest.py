@@ -4,7 +4,10 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -127,6 +130,45 @@ def make_sound() -> MakeSound:
     vorbis in stereo only, and opus at 48 kHz and its divisors.)
     """
     return _make_sound
+
+
+KILLER = """
+import os, pathlib, signal, sys
+parent, deadly, blow = sys.argv[1:]
+print("looking", flush=True)
+while True:
+    threads = pathlib.Path(f"/proc/{parent}/task").glob("*/children")
+    for pid in [pid for children in threads for pid in children.read_text().split()]:
+        try:
+            if any(os.readlink(fd) == deadly for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
+                os.kill(int(pid), int(blow))
+        except OSError:
+            pass
+"""
+
+
+@contextmanager
+def _killing(deadly: Path, blow: int) -> Iterator[None]:
+    words = [sys.executable, "-c", KILLER, str(os.getpid()), str(deadly), str(int(blow))]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as killer:
+        assert killer.stdout is not None
+        killer.stdout.readline()  # it looks, before there is anything to be seen
+        try:
+            yield
+        finally:
+            killer.kill()
+
+
+Killing = Callable[[Path, int], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def killing() -> Killing:
+    """``with killing(file, signal):`` strikes each child that has the file open, as an out-of-memory killer does.
+
+    On a busy machine it comes too late at times: try again until it was seen to strike.
+    """
+    return _killing
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from segue.audio.mel import log_mel
 from segue.errors import SegueError, UnreadableAudio
 
 MakeSound = Callable[..., Path]
+Killing = Callable[[Path, int], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="module")
@@ -113,40 +115,19 @@ def test_a_process_that_dies_is_replaced_and_its_file_tried_again(
 
 
 def test_a_file_that_brings_its_process_down_is_the_only_one_lost(
-    files: list[Path], tmp_path: Path, make_sound: MakeSound
+    files: list[Path], tmp_path: Path, make_sound: MakeSound, killing: Killing
 ) -> None:
     """A long file whose process is killed whenever it has it open, as an out-of-memory killer would."""
     deadly = make_sound(tmp_path / "deadly.flac", seconds=40, channels=2, rate_hz=192_000, noise=1)
     paths = [*files[:5], deadly, *files[5:]]
-    words = [sys.executable, "-c", KILLER, str(os.getpid()), str(deadly)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as killer:
-        assert killer.stdout is not None
-        killer.stdout.readline()  # it looks, before there is anything to be seen
-        try:
-            for _ in range(40):  # on a busy machine it comes too late at times, and such a round says nothing
-                answers = [mels for _, mels in mel_windows_of_many(paths, 2)]
-                lost = [position for position, mels in enumerate(answers) if isinstance(mels, UnreadableAudio)]
-                if lost:
-                    break
-        finally:
-            killer.kill()
+    with killing(deadly, signal.SIGKILL):
+        for _ in range(40):
+            answers = [mels for _, mels in mel_windows_of_many(paths, 2)]
+            lost = [position for position, mels in enumerate(answers) if isinstance(mels, UnreadableAudio)]
+            if lost:
+                break
     assert lost == [5]
     assert str(answers[5]) == f"{deadly}: reading it brought the reader down (exit status -9)"
-
-
-KILLER = """
-import os, pathlib, signal, sys
-parent, deadly = sys.argv[1:]
-print("looking", flush=True)
-while True:
-    threads = pathlib.Path(f"/proc/{parent}/task").glob("*/children")
-    for pid in [pid for children in threads for pid in children.read_text().split()]:
-        try:
-            if any(os.readlink(fd) == deadly for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
-                os.kill(int(pid), signal.SIGKILL)
-        except OSError:
-            pass
-"""
 
 
 def test_a_process_that_can_not_start_is_no_files_fault(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

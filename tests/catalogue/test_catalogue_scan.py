@@ -7,8 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -403,7 +402,7 @@ def test_workers_that_can_not_start_stop_the_scan_and_blame_no_file(database, mu
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-def test_a_file_that_brings_the_reader_down_is_skipped(music):
+def test_a_file_that_brings_the_reader_down_is_skipped(music, killing):
     """A decoder that dies takes its process along, here by our hand: that file is reported, the others are read."""
     content = (music / "a" / "2.mp3").read_bytes()
     heavy = music / "heavy.mp3"
@@ -412,19 +411,12 @@ def test_a_file_that_brings_the_reader_down_is_skipped(music):
             file.write(content)
     paths = [os.fsencode(path) for path in sorted(music.rglob("*.*"))]
 
-    def die_on_it() -> None:
-        struck: set[int] = set()
-        while len(struck) < 2:
-            for process in set(children(os.getpid())) - struck:
-                with suppress(OSError):
-                    if str(heavy) in [str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir()]:
-                        os.kill(process, signal.SIGSEGV)
-                        struck.add(process)
-
-    with ThreadPoolExecutor(1) as thread, closing(read_many(paths, 2)) as readings:
-        killing = thread.submit(die_on_it)
-        found = {reading.path: reading.problem for reading in readings}
-        killing.result(timeout=60)
+    with killing(heavy, signal.SIGSEGV):
+        for _ in range(40):
+            with closing(read_many(paths, 2)) as readings:
+                found = {reading.path: reading.problem for reading in readings}
+            if found[os.fsencode(heavy)]:
+                break
     assert found == dict.fromkeys(paths) | {os.fsencode(heavy): "reading it brought the reader down (exit status -11)"}
 
 
