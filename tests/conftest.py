@@ -137,12 +137,12 @@ import os, pathlib, signal, sys
 parent, deadly, blow = sys.argv[1:]
 print("looking", flush=True)
 while True:
-    threads = pathlib.Path(f"/proc/{parent}/task").glob("*/children")
-    for pid in [pid for children in threads for pid in children.read_text().split()]:
+    for thread in pathlib.Path(f"/proc/{parent}/task").iterdir():
         try:
-            if any(os.readlink(fd) == deadly for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
-                os.kill(int(pid), int(blow))
-        except OSError:
+            for pid in (thread / "children").read_text().split():
+                if any(os.readlink(fd) == deadly for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
+                    os.kill(int(pid), int(blow))
+        except OSError:  # a thread or a child that is gone by now
             pass
 """
 
