@@ -13,6 +13,7 @@ from segue.progress import silent
 from segue.taste.gru import SHAPES, SessionGru
 from segue.taste.gru_inputs import GruSettings, Moments
 from segue.taste.gru_training import _Trainer, train
+from segue.taste.sampled_softmax import log_softmax
 
 START = 1_700_000_000
 TINY = GruSettings(width=16, epochs=4, learning_rate=2e-2, dropout=0.2, piece=30, batch_events=200)
@@ -94,6 +95,28 @@ def test_sampled_softmax_finds_planted_order() -> None:
         for positions, scores in model.along(history, np.arange(5, 50))
     ]
     assert np.mean(np.concatenate(hits)) > 0.9
+
+
+def test_the_sampled_softmax_and_its_slopes_are_those_of_autograd():
+    """Also where the answer is among the negatives, is all of them, and where one is drawn twice."""
+    torch.manual_seed(0)
+    queries, table = (torch.randn(rows, 6, dtype=torch.float64, requires_grad=True) for rows in (5, 9))
+    bias = torch.randn(9, dtype=torch.float64, requires_grad=True)
+    target, weight = torch.tensor([0, 3, 3, 8, 1]), torch.rand(5, dtype=torch.float64)
+    for negatives in (torch.tensor([3, 1, 1, 7]), torch.tensor([3, 3])):
+        found = []
+        for sampled in (True, False):
+            if sampled:
+                said = log_softmax(queries, table, bias, target, negatives)
+            else:
+                logits = (queries @ table.T + bias).gather(
+                    1, torch.cat([target[:, None], negatives.expand(5, -1)], dim=1)
+                )
+                hit = torch.cat([torch.zeros(5, 1, dtype=torch.bool), negatives == target[:, None]], dim=1)
+                said = logits.masked_fill(hit, -torch.inf).log_softmax(dim=1)[:, 0]
+            found.append([said, *torch.autograd.grad((said * weight).sum(), [queries, table, bias])])
+        for mine, theirs in zip(*found, strict=True):
+            assert torch.allclose(mine, theirs, atol=1e-12)
 
 
 def test_sampling_does_not_lean_towards_the_popular() -> None:

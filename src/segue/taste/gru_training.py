@@ -27,6 +27,7 @@ from segue.listening.events import Events, Items
 from segue.progress import Progress
 from segue.taste.gru_inputs import GruSettings, Moments
 from segue.taste.gru_network import SessionNetwork
+from segue.taste.sampled_softmax import log_softmax
 from segue.types import Outcome
 
 __all__ = ["one_thread", "train"]
@@ -190,7 +191,7 @@ class _Trainer:
             track, negatives = place[: track.numel()].view_as(track), place[track.numel() :]
         queries = self._run(batch, rows, table[track])[asked]
         target, skipped = track[asked], self._skipped[rows][asked]
-        log_chance = _log_softmax(queries, table, bias, target, negatives)
+        log_chance = log_softmax(queries, table, bias, target, negatives)
         unlikely = torch.log1p(-log_chance.exp().clamp(max=1 - 1e-6))
         weight = torch.where(skipped, self._settings.skip_weight, self._answer[rows][asked])
         return -(torch.where(skipped, unlikely, log_chance) * weight).sum(), weight.sum().item()
@@ -215,17 +216,6 @@ class _Trainer:
                 logits = queries[first : first + 256] @ table.T + bias
                 total += functional.cross_entropy(logits, target[first : first + 256], reduction="sum").item()
         return total / int(self._validation.sum()) if len(chosen) else None
-
-
-def _log_softmax(queries: Tensor, table: Tensor, bias: Tensor, target: Tensor, negatives: Tensor | None) -> Tensor:
-    """log p of each query's target: among all rows of the table, or among itself and the negatives."""
-    if negatives is None:
-        logits = queries @ table.T + bias
-        return torch.as_tensor(logits.gather(1, target[:, None])[:, 0] - logits.logsumexp(dim=1))
-    true = (queries * table[target]).sum(dim=1) + bias[target]
-    others = queries @ table[negatives].T + bias[negatives]
-    others = others.masked_fill(negatives == target[:, None], -torch.inf)
-    return true - torch.cat([true[:, None], others], dim=1).logsumexp(dim=1)
 
 
 @contextmanager
