@@ -120,13 +120,9 @@ def _events(
     *,
     timed: bool,
 ) -> Events:
-    # Column by column, each set free when its sorted copy stands: two copies of everything would be the peak.
     columns = [list(parts) for parts in zip(*kept, strict=True)]
-    kept.clear()
-    whole = []
-    while columns:
-        whole.append(np.concatenate(columns.pop(0)))
-    listener, track, moment, outcome, completion = whole
+    kept.clear()  # so that the parts of a column go as soon as its whole stands
+    listener, track, moment, outcome, completion = (np.concatenate(columns.pop(0)) for _ in range(len(columns)))
     listener, track = group_place[listener], track_place[track]
     order = np.lexsort((moment, listener))  # stable: equal moments keep the order of files and rows
     started_at = moment[order] // 1_000_000 if timed else np.zeros(len(order), dtype=np.int64)
