@@ -25,7 +25,7 @@ import polars as pl
 from segue.cli.screen import complain
 from segue.errors import BadInput, NotFound, SegueError
 from segue.evaluate.splits import split_by_playlist
-from segue.evaluate.tables import read_tables
+from segue.listening.tables import read_tables
 
 __all__ = ["listens", "make", "part"]
 

@@ -27,7 +27,7 @@ from benchmarks.peers.report import CATALOGUES, estimates, markdown
 from segue.cli.screen import complain, watching
 from segue.errors import NotFound, SegueError
 from segue.evaluate.problem import Problem, pose
-from segue.evaluate.tables import read_tables
+from segue.listening.tables import read_tables
 
 ON = {"listens": ("train", "test"), "playlists": ("playlists-train", "playlists-test")}
 CHOOSING = {"listens": ("dev-train", "dev-test"), "playlists": ("playlists-dev-train", "playlists-dev-test")}

@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from benchmarks.peers.exchange import Answer, Task
 from segue.errors import BadInput, NotReady, SegueError
-from segue.evaluate.entrants import choose, enter
+from segue.evaluate.entrants import choose
 from segue.evaluate.problem import Problem
 from segue.evaluate.ranking import NOWHERE, rank_targets, ranks
 from segue.progress import Progress, silent
 from segue.settings import Size
+from segue.taste.registry import make
 
 __all__ = ["PEERS", "Found", "Peer", "ask", "compare", "interpreters", "rank_peer", "task_of", "thinned"]
 
@@ -154,8 +155,8 @@ def compare(
         For Segue's models.
     """
     found: dict[str, Found] = {}
-    for name, own in choose(ours, sound=False).items():
-        model = enter(name, own, size)
+    for name in choose(ours, sound=False):
+        model = make(name, size)
         began = time.process_time()
         model.fit(problem.train, problem.items, seed=seed, progress=progress)
         fitted = time.process_time()

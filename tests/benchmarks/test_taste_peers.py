@@ -18,7 +18,7 @@ from benchmarks.peers.report import estimates, markdown
 from segue.errors import NotFound, NotReady
 from segue.evaluate.problem import Problem, pose
 from segue.evaluate.ranking import NOWHERE, rank_targets
-from segue.evaluate.tables import read_tables
+from segue.listening.tables import read_tables
 from segue.taste.registry import make
 
 SAID = {"settings": {}, "version": "1", "fit_cpu_s": 1.0}

@@ -10,8 +10,8 @@ import pytest
 
 from segue.evaluate.beyond import coverage, gini, mean_popularity, novelty, skip_rate, variety, variety_basis
 from segue.evaluate.problem import pose
-from segue.evaluate.tables import read_tables
 from segue.listening.events import Items
+from segue.listening.tables import read_tables
 
 NOTHING = np.full((2, 3), -1, dtype=np.int32)
 

@@ -15,7 +15,7 @@ from segue.evaluate.metrics import GAINS, gains
 from segue.evaluate.problem import Problem, pose
 from segue.evaluate.ranking import NOWHERE, Ranking, ranks
 from segue.evaluate.results import figures, verdict
-from segue.evaluate.tables import read_tables
+from segue.listening.tables import read_tables
 from segue.taste.contract import top_k
 
 FEW = st.sampled_from([0.0, 1.0, 2.0, -np.inf, np.inf])  # few values, so that ties are everywhere

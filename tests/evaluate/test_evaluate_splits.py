@@ -9,7 +9,8 @@ from evaluate_models import random_listens
 from segue.errors import BadInput
 from segue.evaluate.problem import pose
 from segue.evaluate.splits import split_by_playlist, split_by_time
-from segue.evaluate.tables import Table, read_tables
+from segue.listening.shaping import Table
+from segue.listening.tables import read_tables
 
 
 def table(tmp_path: Path, frame: pl.DataFrame) -> Table:

@@ -190,6 +190,17 @@ def test_what_is_unknown_of_an_event_has_a_bin_of_its_own() -> None:
     assert untimed.day.tolist() == [7, 7]
 
 
+def test_what_a_training_holds_of_an_event_is_small() -> None:
+    """Ten million of them must leave room for the rest."""
+    from segue.taste.gru_training import _Trainer
+
+    events = some_events()
+    assert {column.dtype for column in Moments.of_events(events)} == {np.dtype(np.int8)}
+    trainer = _Trainer(events, some_items(), np.unique(events.track), TINY, 0)
+    columns = (trainer._track, *trainer._moments, trainer._answer, trainer._skipped, trainer._validation, trainer.all)
+    assert sum(column.nbytes for column in columns) <= 16 * len(events)
+
+
 def test_sounds_of_another_encoder_are_refused(tmp_path: Path) -> None:
     model = SessionGru(TINY)
     model.fit(some_events(1), some_items())

@@ -1,14 +1,15 @@
-"""Which models are measured: the baselines first, those asked for by name, and anybody's own."""
+"""Which models are measured: the baselines first, those asked for by name, anybody's own, trained ones in folders."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from segue.errors import BadInput, NotFound
 from segue.settings import Size
 from segue.taste.contract import TasteModel
 
-__all__ = ["DEFAULT", "RANDOM", "choose", "enter", "seeds_of"]
+__all__ = ["DEFAULT", "RANDOM", "Entrants", "choose", "enter", "seeds_of", "trained_elsewhere"]
 
 DEFAULT = ("popularity", "rules", "vstan", "sound", "gru", "blend")
 """Strong simple baselines first; "sound" only where there are vectors."""
@@ -16,16 +17,17 @@ DEFAULT = ("popularity", "rules", "vstan", "sound", "gru", "blend")
 RANDOM = ("gru", "gru-memory", "multvae", "recvae", "blend")
 """Models whose result depends on the seed: ``--seeds`` fits these several times, the others once."""
 
-Entrants = dict[str, TasteModel[Any] | None]
+Entrants = dict[str, TasteModel[Any] | Path | None]
 
 
-def choose(models: Sequence[str | TasteModel[Any]], *, sound: bool) -> Entrants:
-    """Each model's name in order, with the model itself where one was handed in.
+def choose(models: Sequence[str | Path | TasteModel[Any]], *, sound: bool) -> Entrants:
+    """Each model's name in order, with the model itself, or the folder of a trained one, where that was handed in.
 
     Parameters
     ----------
     models
-        Names, or models of one's own; "all" stands for every name there is; none at all for ``DEFAULT``.
+        Names, folders of trained models, or models of one's own; "all" stands for every name there is; none at all for
+        ``DEFAULT``. What is a name is no folder; ``./gru`` is.
     sound
         Whether there are vectors.
 
@@ -34,7 +36,9 @@ def choose(models: Sequence[str | TasteModel[Any]], *, sound: bool) -> Entrants:
     NotFound
         No model has this name; the message tells the nearest.
     BadInput
-        A name is there twice, or "sound" is asked for without vectors.
+        A name is there twice, "sound" is asked for without vectors, or a folder has the name of a model that is fitted.
+    DamagedHome
+        A folder holds no model.
     """
     from segue.taste.registry import MODELS
 
@@ -44,7 +48,7 @@ def choose(models: Sequence[str | TasteModel[Any]], *, sound: bool) -> Entrants:
     elif "all" in models:
         models = [*possible, *(model for model in models if model != "all" and model not in possible)]
     chosen: Entrants = {}
-    for model in models:
+    for model in (_trained(model) for model in models):
         name = model if isinstance(model, str) else model.name
         if name in chosen:
             raise BadInput(f"the model {name} is asked for twice: name each once")
@@ -57,6 +61,23 @@ def choose(models: Sequence[str | TasteModel[Any]], *, sound: bool) -> Entrants:
             raise BadInput("the model sound must know how tracks sound: give --vectors, or leave it out")
         chosen[name] = None if isinstance(model, str) else model
     return chosen
+
+
+def _trained(model: str | Path | TasteModel[Any]) -> str | Path | TasteModel[Any]:
+    """The folder where a model's name is that of one, else what was given."""
+    from segue.taste.files import read_card
+    from segue.taste.registry import MODELS
+
+    if not isinstance(model, str | Path) or model in {*MODELS, "all"}:
+        return model
+    folder = Path(model)
+    if not folder.is_dir():
+        return str(model)
+    folder = folder.resolve()
+    if folder.name in {*MODELS, "all"}:
+        raise BadInput(f"the folder {model} has the name of a model that is fitted here: give it another name")
+    read_card(folder)
+    return folder
 
 
 def enter(name: str, own: TasteModel[Any] | None, size: Size) -> TasteModel[Any]:
@@ -75,3 +96,33 @@ def seeds_of(name: str, seed: int, seeds: int) -> range:
     ([7, 8, 9], [7])
     """
     return range(seed, seed + (seeds if name in RANDOM else 1))
+
+
+def trained_elsewhere(entrants: Entrants, cards: Mapping[str, Any], data: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What a reader must know of each model that was loaded and not fitted here.
+
+    Parameters
+    ----------
+    entrants
+        All models.
+    cards
+        Their cards by name.
+    data
+        For each role ("listens", "train", "test") the fingerprint of its file.
+    """
+    roles = {data[role]["sha256"]: role.upper() for role in ("listens", "train", "test") if role in data}
+    found = []
+    for name in (name for name, own in entrants.items() if isinstance(own, Path)):
+        said = cards[name].get("trained_on", {}).get("listens", [])
+        shared = sorted({roles[file["sha256"]] for file in said if file["sha256"] in roles})
+        seen = {"LISTENS": "targets and all", "TEST": "the targets themselves"}
+        if leaks := [f"{role}, {seen[role]}" for role in shared if role in seen]:
+            found.append(f"{name} was trained elsewhere, and its card names {leaks[0]}: it has seen the answers")
+        else:
+            known = f"its card names {len(said)} files" if said else "its card names no file"
+            known += ", TRAIN among them" if "TRAIN" in shared else ""
+            found.append(
+                f"{name} was trained elsewhere and not fitted on TRAIN here ({known}): "
+                "that it has seen targets can't be excluded"
+            )
+    return found

@@ -147,14 +147,14 @@ def _ticks(most: float) -> list[float]:
 
 def _costs(timings: Mapping[str, Any], order: Sequence[str]) -> list[tuple[str, str, list[tuple[str, float, str]]]]:
     """What is timed, what that means, and for each model the bar's width in percent and the value in words."""
-    fitting = {name: timings[name]["fit_s"] for name in order}
+    fitting = {name: timings[name]["fit_s"] for name in order if timings[name]["fit_s"] is not None}
     answer = {name: timings[name]["score_us_per_target"] / 1000 for name in order}
     found = []
     for title, said, values, unit in (
         ("Learning", "seconds to fit on TRAIN", fitting, "s"),
         ("Answering", "milliseconds to score the whole catalogue once", answer, "ms"),
     ):
-        most = max(values.values()) or 1.0
+        most = max(values.values(), default=0.0) or 1.0
         rows = [
             (name, round(100 * value / most, 2), f"{value:,.{1 if value >= 1 else 2}f} {unit}")
             for name, value in values.items()

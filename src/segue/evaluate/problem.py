@@ -7,15 +7,15 @@ time, then TRAIN before TEST, then by row: the state moves along, the weights sa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from segue.errors import BadInput
-from segue.evaluate.tables import Table
 from segue.listening.events import Events, Items
+from segue.listening.shaping import Table, most_named
+from segue.listening.vector_tables import aligned
 
 __all__ = ["Problem", "pose"]
 
@@ -104,7 +104,7 @@ def pose(train: Table, test: Table, vectors: tuple[Sequence[str], npt.NDArray[np
         pl.col("track").cast(pl.Enum(ids)).to_physical().cast(pl.Int32),
         pl.col("group").cast(pl.Enum(groups)).to_physical().cast(pl.Int32),
     ).sort("group", "moment", "source", "row")
-    items = Items(tuple(ids), vectors=_align(ids, vectors), artist=_artists(both, len(ids)))
+    items = Items(tuple(ids), vectors=aligned(ids, vectors), artist=_artists(both, len(ids)))
     names = tuple(groups)
     learned = both.filter(pl.col("source") == 0)
     histories = both.with_columns(
@@ -141,30 +141,10 @@ def _events(names: tuple[str, ...], frame: pl.DataFrame) -> Events:
     )
 
 
-def _align(ids: pl.Series, vectors: tuple[Sequence[str], npt.NDArray[np.float32]] | None) -> Any:
-    if vectors is None:
-        return None
-    rows = pl.Series(vectors[0], dtype=pl.String).cast(pl.Enum(ids)).to_physical().to_numpy()
-    aligned = np.zeros((len(ids), vectors[1].shape[1]), dtype=np.float32)
-    aligned[rows] = vectors[1]
-    return aligned
-
-
 def _artists(both: pl.DataFrame, tracks: int) -> npt.NDArray[np.int32] | None:
     named = both.filter(pl.col("artist").is_not_null())
-    if not len(named):
-        return None
-    # TRAIN decides where it names the artist, else TEST; the name most often given, then the first by alphabet.
-    chosen = (
-        named.group_by("track", "source", "artist")
-        .len()
-        .sort(["track", "source", "len", "artist"], descending=[False, False, True, False])
-        .unique("track", keep="first", maintain_order=True)
-    )
-    number = chosen["artist"].rank("dense").cast(pl.Int32) - 1
-    artist = np.full(tracks, -1, dtype=np.int32)
-    artist[chosen["track"].to_numpy()] = number.to_numpy()
-    return artist
+    # TRAIN decides where it names the artist, else TEST.
+    return most_named(named.group_by("track", "source", "artist").len(), tracks)
 
 
 def _doubts(learned: pl.DataFrame, chosen: pl.DataFrame, *, timed: bool) -> tuple[str, ...]:

@@ -56,8 +56,12 @@ class Ranking:
     rank_s: float
 
 
-def rank_targets(model: TasteModel[Any], problem: Problem, *, progress: Progress = silent) -> Ranking:
+def rank_targets(
+    model: TasteModel[Any], problem: Problem, *, name: str | None = None, progress: Progress = silent
+) -> Ranking:
     """Follow every listener along TRAIN and TEST and rank each target from what came before it.
+
+    ``progress`` is told of it under ``name``, or the model's own.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def rank_targets(model: TasteModel[Any], problem: Problem, *, progress: Progress
     rank, closed = np.zeros((2, len(problem)), dtype=np.int32)
     top = np.full((len(problem), TOP), -1, dtype=np.int32)
     inside = problem.plays > 0
-    stage, done, broken, score_s, rank_s = f"{model.name}: ranking", 0, 0, 0.0, 0.0
+    stage, done, broken, score_s, rank_s = f"{name or model.name}: ranking", 0, 0, 0.0, 0.0
     for events, targets in _histories(problem):
         chunks = model.along(events, targets)
         began = time.perf_counter()

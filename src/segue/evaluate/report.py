@@ -106,7 +106,7 @@ def markdown(figures: dict[str, Any]) -> str:
             [
                 [
                     name,
-                    f"{timing['fit_s']:.1f}",
+                    "–" if timing["fit_s"] is None else f"{timing['fit_s']:.1f}",
                     f"{timing['score_us_per_target']:.0f}",
                     f"{timing['rank_us_per_target']:.0f}",
                 ]

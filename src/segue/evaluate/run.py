@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.errors import BadInput, NotFound
-from segue.evaluate.entrants import choose, enter, seeds_of
+from segue.evaluate.entrants import choose, enter, seeds_of, trained_elsewhere
 from segue.evaluate.page import page
 from segue.evaluate.predictions import Predictions
 from segue.evaluate.problem import Problem, pose
@@ -24,10 +24,13 @@ from segue.evaluate.ranking import Ranking, rank_targets
 from segue.evaluate.report import Report, markdown
 from segue.evaluate.results import figures
 from segue.evaluate.splits import SPLITS, Split, split_by_playlist, split_by_time
-from segue.evaluate.tables import fingerprint, read_tables, read_vectors
+from segue.listening.tables import fingerprint, read_tables
+from segue.listening.vector_tables import read_vectors
 from segue.progress import Progress, silent
 from segue.settings import Size
 from segue.taste.contract import TasteModel
+from segue.taste.files import read_card
+from segue.taste.registry import load_model
 
 __all__ = ["evaluate"]
 
@@ -41,7 +44,7 @@ def evaluate(
     train: Path | None = None,
     test: Path | None = None,
     vectors: Path | None = None,
-    models: Sequence[str | TasteModel[Any]] = (),
+    models: Sequence[str | Path | TasteModel[Any]] = (),
     split: str = "time",
     report: Path,
     size: Size = "small",
@@ -62,7 +65,8 @@ def evaluate(
         Parquet with ``track`` and ``vector``: how tracks sound.
     models
         Names, or models of one's own that keep the ``TasteModel`` contract; "all" stands for every name there is,
-        none at all for ``entrants.DEFAULT``.
+        none at all for ``entrants.DEFAULT``. A folder of a trained model is loaded and not fitted, and the report says
+        so.
     split
         "time" or "playlist"; only for ``listens``.
     report
@@ -97,6 +101,9 @@ def evaluate(
     entrants = choose(models, sound=vectors is not None)
     parted = _part(listens, train, test, split, seed, gap_hours)
     problem = pose(parted.train, parted.test, None if vectors is None else read_vectors(vectors))
+    for own in entrants.values():
+        if isinstance(own, Path):
+            load_model(own, problem.items)  # what can't be served is told before hours of fitting the others
     with _publishing(report) as place:
         if listens is not None:
             parted.train.given.drop("target").write_parquet(place / "train.parquet")
@@ -109,21 +116,25 @@ def evaluate(
         for name, own in entrants.items():
             rankings[name], fitting_s[name] = [], []
             for one in seeds_of(name, seed, seeds):
-                model = enter(name, own, size)
-                began = time.perf_counter()
-                card = model.fit(problem.train, problem.items, seed=one, progress=progress)
-                fitting_s[name].append(time.perf_counter() - began)
+                if isinstance(own, Path):
+                    model, card = load_model(own, problem.items), read_card(own)
+                else:
+                    model = enter(name, own, size)
+                    began = time.perf_counter()
+                    card = model.fit(problem.train, problem.items, seed=one, progress=progress)
+                    fitting_s[name].append(time.perf_counter() - began)
                 cards.setdefault(name, card)
-                rankings[name].append(rank_targets(model, problem, progress=progress))
+                rankings[name].append(rank_targets(model, problem, name=name, progress=progress))
                 predictions.add(name, rankings[name][-1], seed=one if seeds > 1 else None)
                 del model
         predictions.join(place / "predictions.parquet")
+        data = {role: fingerprint(path) for role, path in files.items()}
         found = {
             "task": _task(problem, parted),
             **figures(problem, rankings, seed=seed),
-            "doubts": [*problem.doubts, *_broken(rankings)],
+            "doubts": [*problem.doubts, *trained_elsewhere(entrants, cards, data), *_broken(rankings)],
             "settings": {"models": list(entrants), "size": size, "seed": seed, "seeds": seeds},
-            "data": {role: fingerprint(path) for role, path in files.items()},
+            "data": data,
             "versions": {
                 "python": platform.python_version(),
                 **{name: version(name) for name in ("segue", "numpy", "polars", "torch")},
@@ -175,11 +186,11 @@ def _task(problem: Problem, parted: Split) -> dict[str, Any]:
     }
 
 
-def _timing(fitting_s: list[float], fits: list[Ranking]) -> dict[str, float]:
-    """The mean over a model's fits."""
+def _timing(fitting_s: list[float], fits: list[Ranking]) -> dict[str, float | None]:
+    """The mean over a model's fits; no ``fit_s`` of one that was trained elsewhere."""
     targets = sum(len(fit.rank) for fit in fits)
     return {
-        "fit_s": round(sum(fitting_s) / len(fitting_s), 3),
+        "fit_s": round(sum(fitting_s) / len(fitting_s), 3) if fitting_s else None,
         "score_us_per_target": round(1e6 * sum(fit.score_s for fit in fits) / targets, 1),
         "rank_us_per_target": round(1e6 * sum(fit.rank_s for fit in fits) / targets, 1),
     }

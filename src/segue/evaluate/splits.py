@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from segue.errors import BadInput
-from segue.evaluate.tables import Table
+from segue.listening.shaping import Table
 
 __all__ = ["Split", "SplitName", "split_by_playlist", "split_by_time"]
 

@@ -13,6 +13,7 @@ from segue.settings import Size
 __all__ = ["COMPLETION_BINS", "DAYS", "HOURS", "GruSettings", "Moments"]
 
 Floats = npt.NDArray[np.float32]
+Small = npt.NDArray[np.int8]
 
 HOURS, DAYS = 24, 7
 COMPLETION_EDGES = (0.1, 0.3, 0.6, 0.9)
@@ -82,13 +83,13 @@ class GruSettings:
 
 
 class Moments(NamedTuple):
-    """When and how events happened, as the network's small vocabularies: int64 (events,) each."""
+    """When and how events happened, as the network's small vocabularies: int8 (events,) each."""
 
-    action: npt.NDArray[np.int64]
-    completion: npt.NDArray[np.int64]
-    gap: npt.NDArray[np.int64]
-    hour: npt.NDArray[np.int64]
-    day: npt.NDArray[np.int64]
+    action: Small
+    completion: Small
+    gap: Small
+    hour: Small
+    day: Small
 
     @classmethod
     def of(
@@ -104,11 +105,11 @@ class Moments(NamedTuple):
         bins = np.searchsorted(COMPLETION_EDGES, np.where(known, completion, 0), side="right") + 1
         week = hour_of_week(started_at)
         return cls(
-            outcome.astype(np.int64),
-            np.where(known, bins, 0),
-            gap_bin(np.where(timed & (before > 0), np.maximum(started_at - before, 0), np.nan)),
-            np.where(timed, week % HOURS, HOURS),
-            np.where(timed, week // HOURS, DAYS),
+            outcome.astype(np.int8),
+            np.where(known, bins, 0).astype(np.int8),
+            gap_bin(np.where(timed & (before > 0), np.maximum(started_at - before, 0), np.nan)).astype(np.int8),
+            np.where(timed, week % HOURS, HOURS).astype(np.int8),
+            np.where(timed, week // HOURS, DAYS).astype(np.int8),
         )
 
     @classmethod

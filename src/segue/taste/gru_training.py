@@ -127,7 +127,8 @@ class _Trainer:
         sounds = np.zeros((len(seen), 0), dtype=np.float32) if items.vectors is None else items.vectors[seen]
         self.network = SessionNetwork(plays, np.ascontiguousarray(sounds, dtype=np.float32), settings)
         self._optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
-        self._track = torch.from_numpy(track)
+        # Columns of millions of events stay small; what a batch needs of them is widened, as torch wants its indices.
+        self._track = torch.from_numpy(track.astype(np.int32))
         self._moments = [torch.from_numpy(column) for column in Moments.of_events(events)]
         self._answer = torch.from_numpy(answer)
         self._skipped = torch.from_numpy(events.outcome == int(Outcome.SKIPPED))
@@ -168,7 +169,7 @@ class _Trainer:
 
     def _run(self, batch: Rows, rows: Tensor, vectors: Tensor) -> Tensor:
         """Queries of a batch, the states at its ends carried on to the next pieces."""
-        moments = [column[rows] for column in self._moments]
+        moments = [column[rows].long() for column in self._moments]
         states, queries = self.network(vectors, moments, self._carried[torch.from_numpy(batch)])
         on = np.flatnonzero(self._pieces.goes_on[batch])
         # A piece that goes on has the full length, so its end is the batch's end.
@@ -178,7 +179,7 @@ class _Trainer:
     def _loss(self, batch: Rows, among: Tensor) -> tuple[Tensor, float]:
         rows, inside = (torch.from_numpy(array) for array in self._pieces.rows(batch))
         asked = inside & among[rows]
-        track = self._track[rows]
+        track = self._track[rows].long()
         if len(self._log_chance) <= self._settings.full_softmax_tracks:
             table, bias = self.network.tracks()
             negatives = None
@@ -210,8 +211,9 @@ class _Trainer:
             places, inside = self._pieces.rows(batch)
             rows = torch.from_numpy(places)
             asked = torch.from_numpy(inside & self._validation[places])
-            queries = self._run(batch, rows, table[self._track[rows]])[asked]
-            target = self._track[rows][asked]
+            track = self._track[rows].long()
+            queries = self._run(batch, rows, table[track])[asked]
+            target = track[asked]
             for first in range(0, len(target), 256):
                 logits = queries[first : first + 256] @ table.T + bias
                 total += functional.cross_entropy(logits, target[first : first + 256], reduction="sum").item()

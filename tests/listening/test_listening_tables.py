@@ -10,7 +10,9 @@ import pytest
 
 from segue.errors import BadInput, NotFound
 from segue.evaluate.problem import pose
-from segue.evaluate.tables import Table, read_tables, read_vectors
+from segue.listening.shaping import Table
+from segue.listening.tables import read_tables
+from segue.listening.vector_tables import read_vectors
 from segue.types import Outcome
 
 
