@@ -188,10 +188,14 @@ def test_the_default_is_measured_however_short_the_time(
     lengths += [600]
     done = search(listens, tmp_path, trials=None, minutes=0.1, clock=clock)
     assert told(done) == told(undisturbed)[:1]
-    assert any("Only the default was tried, and it took 600 s" in sentence for sentence in done.sentences())
+    assert any("Only the default was tried, in 600 s" in sentence for sentence in done.sentences())
     assert json.loads((tmp_path / "settings.json").read_text("utf-8"))["gru"] == numbers(settings_of("gru", "tiny"))
+    lengths += [600, 1]
+    search(listens, tmp_path, trials=2, minutes=11, clock=clock)
     again = search(listens, tmp_path, trials=None, minutes=0.1, clock=clock)
     assert again.figures["new_trials"] == 0
+    assert lengths == [1]
+    assert any("No trial was begun: the longest took 600 s" in sentence for sentence in again.sentences())
 
 
 def test_the_bar_counts_the_seconds_of_the_run(listens: Path, tmp_path: Path, timed: tuple[Clock, list[float]]) -> None:
@@ -286,10 +290,9 @@ def test_what_can_not_be_searched_is_one_sentence(
     planted(listeners=1, each=60).write_parquet(tmp_path / "few.parquet")
     with pytest.raises(BadInput, match="leaves 12 listens to choose settings by, and 100 are the least"):
         search(tmp_path / "few.parquet", tmp_path / "study")
-    with pytest.raises(BadInput, match="--minutes above 0"):
-        search(listens, tmp_path / "study", minutes=0)
-    with pytest.raises(BadInput, match="--minutes above 0"):
-        search(listens, tmp_path / "study", minutes=float("nan"))
+    for minutes in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(BadInput, match="give a number above 0 with --minutes"):
+            search(listens, tmp_path / "study", minutes=minutes)
     with pytest.raises(NotFound, match="rules can't be searched: take gru"):
         search(listens, tmp_path / "study", model="rules")
     with pytest.raises(NotFound, match="no split called half"):

@@ -65,12 +65,14 @@ class Tuned:
         )
         if figures["intervals"]["note"]:
             yield f"Intervals: {figures['intervals']['note']}."
+        longest = max(trial["seconds"] for trial in trials)
         if len(trials) == 1:
-            longest = trials[0]["seconds"]
             yield (
-                f"Only the default was tried, and it took {longest:.0f} s: the same command goes on; "
-                f"give --minutes above {longest / 60:.1f}."
+                f"Only the default was tried, in {longest:.0f} s: give more --minutes (or --trials), and the same "
+                "command goes on."
             )
+        elif not figures["new_trials"] and longest > 60 * figures["minutes"]:
+            yield f"No trial was begun: the longest took {longest:.0f} s, so give more --minutes."
         elif all(found["importance"] is None for found in figures["settings"].values()):
             yield f"Importance needs {LEAST_FOR_IMPORTANCE} trials that differ: the same command goes on."
 

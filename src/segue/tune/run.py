@@ -101,8 +101,8 @@ def tune(
         Another process is searching in this folder.
     """
     need_optuna()
-    if not minutes > 0:
-        raise BadInput(f"{minutes:g} minutes leave no time: give --minutes above 0")
+    if not 0 < minutes < float("inf"):
+        raise BadInput(f"{minutes:g} minutes bound no search: give a number above 0 with --minutes")
     default = settings_of(model, size)
     parted, problem = _pose(listens, vectors, split, seed)
     space = space_of(model, default, problem)
