@@ -132,13 +132,13 @@ def test_whatever_stops_it_the_next_run_goes_on(
     assert told(search(listens, tmp_path, trials=4)) == told(undisturbed)
 
 
-@pytest.mark.parametrize("at", [1, 2, 3])
-def test_a_trial_that_was_written_but_not_told_is_tried_again(
-    at: int, listens: Path, undisturbed: Any, tmp_path: Path
+@pytest.mark.parametrize(("name", "at"), [("ask", 1), ("ask", 2), ("tell", 1), ("tell", 2), ("tell", 3)])
+def test_a_trial_that_was_asked_for_or_written_but_not_told_is_tried_again(
+    name: str, at: int, listens: Path, undisturbed: Any, tmp_path: Path
 ) -> None:
     import optuna
 
-    with pytest.raises(KeyboardInterrupt), struck(optuna.Study, "tell", at):
+    with pytest.raises(KeyboardInterrupt), struck(optuna.Study, name, at):
         search(listens, tmp_path, trials=4)
     assert told(search(listens, tmp_path, trials=4)) == told(undisturbed)
 
