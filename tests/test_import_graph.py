@@ -24,6 +24,7 @@ ALLOWED = {
     "qualities": GROUND | {"catalogue", "audio", "encoders"},
     "recommend": GROUND | {"catalogue", "audio", "encoders", "listening", "taste", "qualities"},
     "evaluate": GROUND | {"listening", "taste"},
+    "tune": GROUND | {"listening", "taste", "evaluate"},
     "library": GROUND | {"catalogue", "audio", "encoders", "listening", "taste", "qualities", "recommend"},
     "demo": GROUND | {"library", "catalogue", "audio", "encoders", "listening", "taste", "qualities", "recommend"},
     "cli": None,  # a face: may use every room below it

@@ -192,7 +192,7 @@ def test_python_m_segue_is_the_same_and_help_loads_nothing_heavy(tmp_path: Path)
         [sys.executable, "-m", "segue", "--version"], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert done.stdout == f"segue {segue.__version__}\n"
-    heavy = ["torch", "numpy", "polars", "sqlalchemy", "pydantic", "av"]  # rich draws the help
+    heavy = ["torch", "numpy", "polars", "sqlalchemy", "pydantic", "av", "optuna"]  # rich draws the help
     code = (
         "import sys\nfrom segue.cli.app import main\nsys.argv = ['segue', '--help']\n"
         f"try: main()\nexcept SystemExit: pass\nprint([name for name in {heavy!r} if name in sys.modules])"

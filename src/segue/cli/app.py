@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from segue import __version__
-from segue.cli import demo, doctor, embed, evaluate, explain, history, radio, recommend, scan, similar, train
+from segue.cli import demo, doctor, embed, evaluate, explain, history, radio, recommend, scan, similar, train, tune
 from segue.cli.screen import complain
 from segue.errors import SegueError
 
@@ -63,6 +63,7 @@ app.command(short_help="Explain why a track is, or is not, recommended.")(explai
 app.command(short_help="Find what is wrong, and what to do about it.")(doctor.doctor)
 app.command(short_help="Write vectors of any audio files to Parquet.")(embed.embed)
 app.command(short_help="Measure models of choice on a table of listens.")(evaluate.evaluate)
+app.command(short_help="Search a model's settings on a table of listens.")(tune.tune)
 
 
 def _version(wanted: bool) -> None:

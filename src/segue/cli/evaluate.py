@@ -34,6 +34,9 @@ def evaluate(
     gap_hours: Annotated[
         float, typer.Option(min=0, help="With --split time: predict nothing for so long after the cut.")
     ] = 0,
+    settings: Annotated[
+        Path | None, typer.Option(readable=False, help="JSON: settings by model, as segue tune writes them.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Measure models of choice: full ranking, intervals, and the difference to the best simple baseline.
@@ -57,6 +60,7 @@ def evaluate(
             seed=seed,
             seeds=seeds,
             gap_hours=gap_hours,
+            settings=settings,
             progress=progress,
         )
     if as_json:

@@ -9,7 +9,7 @@ from segue.errors import BadInput, NotFound
 from segue.settings import Size
 from segue.taste.contract import TasteModel
 
-__all__ = ["DEFAULT", "RANDOM", "Entrants", "choose", "enter", "seeds_of", "trained_elsewhere"]
+__all__ = ["DEFAULT", "RANDOM", "Entrants", "check_given", "choose", "enter", "seeds_of", "trained_elsewhere"]
 
 DEFAULT = ("popularity", "rules", "vstan", "sound", "gru", "blend")
 """Strong simple baselines first; "sound" only where there are vectors."""
@@ -18,6 +18,8 @@ RANDOM = ("gru", "gru-memory", "multvae", "recvae", "blend")
 """Models whose result depends on the seed: ``--seeds`` fits these several times, the others once."""
 
 Entrants = dict[str, TasteModel[Any] | Path | None]
+Given = Mapping[str, Mapping[str, Any]]
+"""Numbers by model and setting; see ``taste.given``."""
 
 
 def choose(models: Sequence[str | Path | TasteModel[Any]], *, sound: bool) -> Entrants:
@@ -80,11 +82,36 @@ def _trained(model: str | Path | TasteModel[Any]) -> str | Path | TasteModel[Any
     return folder
 
 
-def enter(name: str, own: TasteModel[Any] | None, size: Size) -> TasteModel[Any]:
-    """The model to fit: the one that was handed in, or a fresh one of this name and size."""
+def enter(name: str, own: TasteModel[Any] | None, size: Size, given: Given | None = None) -> TasteModel[Any]:
+    """The model to fit: the one that was handed in, or a fresh one of this name, size and given settings.
+
+    Raises
+    ------
+    NotFound
+        The model has no such setting.
+    BadInput
+        A given value does not fit, or the model has no settings.
+    """
     from segue.taste.registry import make
 
-    return make(name, size) if own is None else own
+    return make(name, size, (given or {}).get(name)) if own is None else own
+
+
+def check_given(given: Given, entrants: Entrants, size: Size) -> None:
+    """Refuse given settings before anything is fitted.
+
+    Raises
+    ------
+    NotFound
+        A model or a setting does not exist; the message tells the nearest.
+    BadInput
+        A value does not fit, or no model that the settings are for is measured.
+    """
+    for name in given:
+        enter(name, None, size, given)
+    fresh = {name for name, own in entrants.items() if own is None}
+    if given and not fresh & set(given):
+        raise BadInput(f"the settings are for {', '.join(given)} and no such model is measured: name it with --models")
 
 
 def seeds_of(name: str, seed: int, seeds: int) -> range:

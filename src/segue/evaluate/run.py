@@ -15,21 +15,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from segue.errors import BadInput, NotFound
-from segue.evaluate.entrants import choose, enter, seeds_of, trained_elsewhere
+from segue.errors import BadInput
+from segue.evaluate.entrants import check_given, choose, enter, seeds_of, trained_elsewhere
 from segue.evaluate.page import page
 from segue.evaluate.predictions import Predictions
 from segue.evaluate.problem import Problem, pose
 from segue.evaluate.ranking import Ranking, rank_targets
 from segue.evaluate.report import Report, markdown
 from segue.evaluate.results import figures
-from segue.evaluate.splits import SPLITS, Split, split_by_playlist, split_by_time
+from segue.evaluate.splits import Split, check_split, split_file
 from segue.listening.tables import fingerprint, read_tables
 from segue.listening.vector_tables import read_vectors
 from segue.progress import Progress, silent
 from segue.settings import Size
 from segue.taste.contract import TasteModel
 from segue.taste.files import read_card
+from segue.taste.given import read_given
 from segue.taste.registry import load_model
 
 __all__ = ["evaluate"]
@@ -51,6 +52,7 @@ def evaluate(
     seed: int = 0,
     seeds: int = 1,
     gap_hours: float = 0,
+    settings: Path | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Measure models on listens; write ``report.json``, ``.md`` and ``.html``, and ``predictions.parquet``.
@@ -77,6 +79,8 @@ def evaluate(
         How many fits, each with the next seed, of every model whose result depends on it (``entrants.RANDOM``).
     gap_hours
         For a split by time: how long after the cut nothing is a target.
+    settings
+        JSON of numbers by model and setting, as ``segue tune`` writes it; they replace those of the size.
     progress
         Told of each model's fitting and ranking.
 
@@ -89,16 +93,17 @@ def evaluate(
     """
     if (listens is None) == (train is None and test is None) or (train is None) != (test is None):
         raise BadInput("give either one table of listens to be split, or both --train and --test")
-    if split not in SPLITS:
-        raise NotFound(f"there is no split called {split}: take {' or '.join(SPLITS)}")
+    check_split(split)
     if seeds < 1:
         raise BadInput(f"{seeds} seeds fit nothing: give 1 or more")
     if gap_hours and (listens is None or split != "time"):
         raise BadInput("a gap belongs to a split by time: leave --gap-hours out, or give one table with --split time")
-    roles = {"listens": listens, "train": train, "test": test, "vectors": vectors}
+    roles = {"listens": listens, "train": train, "test": test, "vectors": vectors, "settings": settings}
     files = {role: path for role, path in roles.items() if path is not None}
     _guard(report, files, parts=listens is not None)
     entrants = choose(models, sound=vectors is not None)
+    given = {} if settings is None else read_given(settings)
+    check_given(given, entrants, size)
     parted = _part(listens, train, test, split, seed, gap_hours)
     problem = pose(parted.train, parted.test, None if vectors is None else read_vectors(vectors))
     for own in entrants.values():
@@ -119,7 +124,7 @@ def evaluate(
                 if isinstance(own, Path):
                     model, card = load_model(own, problem.items), read_card(own)
                 else:
-                    model = enter(name, own, size)
+                    model = enter(name, own, size, given)
                     began = time.perf_counter()
                     card = model.fit(problem.train, problem.items, seed=one, progress=progress)
                     fitting_s[name].append(time.perf_counter() - began)
@@ -165,9 +170,7 @@ def _part(
         first, second = read_tables([train, test])
         return Split(first, second, {"kind": "given", "rule": "as given in TRAIN and TEST"})
     assert listens is not None
-    if split == "playlist":
-        return split_by_playlist(read_tables([listens], ("playlist", "listener"))[0], seed=seed)
-    return split_by_time(read_tables([listens])[0], gap_hours=gap_hours)
+    return split_file(listens, split, seed=seed, gap_hours=gap_hours)
 
 
 def _task(problem: Problem, parted: Split) -> dict[str, Any]:

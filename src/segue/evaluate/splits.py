@@ -10,15 +10,17 @@ predicted from what stands before it.
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
 
-from segue.errors import BadInput
+from segue.errors import BadInput, NotFound
 from segue.listening.shaping import Table
+from segue.listening.tables import read_tables
 
-__all__ = ["Split", "SplitName", "split_by_playlist", "split_by_time"]
+__all__ = ["Split", "SplitName", "check_split", "split_by_playlist", "split_by_time", "split_file"]
 
 SplitName = Literal["time", "playlist"]
 SPLITS = get_args(SplitName)
@@ -33,6 +35,34 @@ class Split:
     train: Table
     test: Table
     said: dict[str, Any]
+
+
+def split_file(listens: Path, split: str, *, seed: int = 0, gap_hours: float = 0) -> Split:
+    """Read one table and part it; a playlist goes before a listener where the split is by playlist.
+
+    Raises
+    ------
+    NotFound
+        There is no such file or split.
+    BadInput
+        The table can't be used, or not parted so.
+    """
+    check_split(split)
+    if split == "playlist":
+        return split_by_playlist(read_tables([listens], ("playlist", "listener"))[0], seed=seed)
+    return split_by_time(read_tables([listens])[0], gap_hours=gap_hours)
+
+
+def check_split(split: str) -> None:
+    """Refuse a split that does not exist.
+
+    Raises
+    ------
+    NotFound
+        The message names those that do.
+    """
+    if split not in SPLITS:
+        raise NotFound(f"there is no split called {split}: take {' or '.join(SPLITS)}")
 
 
 def split_by_time(table: Table, *, gap_hours: float = 0) -> Split:

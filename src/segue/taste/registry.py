@@ -1,18 +1,19 @@
 """The taste models by name. A model's module is imported when it is asked for: a listing must not cost a second."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from segue.errors import DamagedHome, NotFound
+from segue.errors import BadInput, DamagedHome, NotFound
 from segue.listening.events import Items
 from segue.settings import Size
 from segue.taste.contract import TasteModel
 from segue.taste.files import read_card
+from segue.taste.given import changed
 
-__all__ = ["MODELS", "load_model", "make", "model_class"]
+__all__ = ["MODELS", "load_model", "make", "model_class", "settings_of"]
 
 MODELS = {
     "popularity": "segue.taste.popularity:Popularity",
@@ -57,33 +58,53 @@ def model_class(name: str) -> type[TasteModel[Any]]:
     return found
 
 
-def make(name: str, size: Size = "small") -> TasteModel[Any]:
-    """An unfitted model; ``size`` moves those that have a size.
+def make(name: str, size: Size = "small", given: Mapping[str, Any] | None = None) -> TasteModel[Any]:
+    """An unfitted model; ``size`` moves those that have a size, and given numbers replace its settings.
 
     Examples
     --------
     >>> make("rules").name
     'rules'
+    >>> make("gru", "tiny", {"width": 48}).settings.width
+    48
 
     Raises
     ------
     NotFound
-        There is no such model.
+        There is no such model, or it has no such setting.
+    BadInput
+        A given value does not fit, or the model has no settings.
     """
     kind: Callable[..., TasteModel[Any]] = model_class(name)
+    settings = settings_of(name, size)
+    if given:
+        if settings is None:
+            raise BadInput(f"the model {name} has no settings: leave it out of the file of settings")
+        settings = changed(name, settings, given)
+    return kind() if settings is None else kind(settings)
+
+
+def settings_of(name: str, size: Size = "small") -> Any:
+    """The settings of a model at one position of the dial; None of a model that has none.
+
+    Examples
+    --------
+    >>> settings_of("gru", "tiny").width, settings_of("rules")
+    (32, None)
+    """
     if name == "gru":
         from segue.taste.gru_inputs import GruSettings
 
-        return kind(GruSettings.of(size))
+        return GruSettings.of(size)
     if name in {"blend", "gru-memory"}:
         from segue.taste.blend_inputs import MEMORY_PARTS, PARTS, BlendSettings
 
-        return kind(BlendSettings(parts=PARTS if name == "blend" else MEMORY_PARTS, size=size))
+        return BlendSettings(parts=PARTS if name == "blend" else MEMORY_PARTS, size=size)
     if name in {"multvae", "recvae"}:
         from segue.taste.vae_inputs import Recipe, VaeSettings
 
-        return kind(VaeSettings.of(cast("Recipe", name), size))
-    return kind()
+        return VaeSettings.of(cast("Recipe", name), size)
+    return None
 
 
 def load_model(directory: Path, items: Items) -> TasteModel[Any]:
