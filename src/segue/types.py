@@ -92,10 +92,13 @@ class Feedback:
 class Pick:
     """A track that was chosen, and why.
 
-    ``parts`` names what moved its rank with each part's contribution; they sum to ``score``.
+    ``parts`` names what moved its rank with each part's contribution; they sum to ``score``. ``voices`` tells what
+    stands behind the part ``sequence``, where the model can: what each kind of evidence adds to the model's own score
+    (in the model's unit, not that of the parts) against the average candidate, below 0 where it speaks against.
     """
 
     track: Track
     score: float
     reason: str
     parts: Mapping[str, float] = field(default_factory=dict)
+    voices: Mapping[str, float] = field(default_factory=dict)

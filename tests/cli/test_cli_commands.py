@@ -17,7 +17,7 @@ from segue.encoders.shipped import shipped_ears
 
 Run = Callable[..., Any]
 
-PICK = {"track", "score", "reason", "parts"}
+PICK = {"track", "score", "reason", "parts", "voices"}
 
 
 def test_scan_counts_what_it_finds_and_opens_nothing_twice(run: Run, own: Any, make_sound: Any) -> None:
@@ -95,7 +95,7 @@ def test_radio_writes_a_playlist_and_keeps_nothing(run: Run, own: Any, tmp_path:
 
 def test_explain(run: Run, world: Any) -> None:
     shown = run(world.home, "explain", "me", "Title 1", "--json").json
-    assert {"track", "score", "parts", "rank", "of", "reason", "basis", "near", "away", "filtered"} <= set(shown)
+    assert {"track", "score", "parts", "voices", "rank", "of", "reason", "near", "away", "filtered"} <= set(shown)
     assert sum(shown["parts"].values()) == pytest.approx(shown["score"], abs=1e-4)
     assert f"stands at {shown['rank']} of 16 for me" in run(world.home, "explain", "me", "Title 1").out
 

@@ -192,6 +192,22 @@ def test_recommend_leaves_out_and_sorts(fitted: TasteModel[Any]) -> None:
     assert fewer[:6].tolist() == best[4:].tolist()
 
 
+def test_voices_are_one_number_and_one_cause_a_track(fitted: TasteModel[Any]) -> None:
+    state = fitted.follow(history())
+    tracks = np.array([7, 0, 59, 30])
+    before = fitted.score(state, START).copy()
+    for voice in fitted.voices(state, START, tracks).values():
+        assert voice.adds.dtype == np.float32
+        assert voice.cause.dtype == np.int64
+        assert voice.adds.shape == voice.more.shape == voice.cause.shape == (4,)
+        assert np.isfinite(voice.adds).all()
+        assert np.isin(voice.cause, [-1, *range(60)]).all()
+    assert np.array_equal(fitted.score(state, START), before)
+    for voice in fitted.voices(fitted.start(), 0, tracks).values():
+        assert (voice.cause == -1).all()
+    assert all(not len(voice.adds) for voice in fitted.voices(state, START, tracks[:0]).values())
+
+
 @pytest.mark.parametrize(
     "events",
     [

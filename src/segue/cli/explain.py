@@ -26,6 +26,8 @@ def explain(
     if shown.filtered:
         say(f"  It would not be picked now: {shown.filtered}")
     table("What moved it", ["part", "by"], [(name, round(value, 3)) for name, value in shown.parts.items()])
+    if voices := [(name, round(value, 3)) for name, value in shown.voices.items() if value]:
+        table("Behind the sequence: what moved the model's own score", ["voice", "by"], voices)
     for title, neighbours in (("Pulls it up by sound", shown.near), ("Pushes it down by sound", shown.away)):
         if neighbours:
             rows = [(one.name, one.how, round(one.similarity, 2), round(one.weight, 2)) for one in neighbours]

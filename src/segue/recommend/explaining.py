@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segue.recommend.profile import Profile
-from segue.recommend.reasons import ago, reason
+from segue.recommend.reasons import ago, foremost, reason
 from segue.recommend.scoring import NOTHING_KNOWN, Ranking
 from segue.types import Track
 
@@ -43,6 +43,8 @@ class Explanation:
         Its rank by score among all playable tracks, 1 is best, before anything is filtered or spaced.
     score, parts
         The score and what it is the sum of.
+    voices
+        What stands behind the part ``sequence``, as in ``Pick``.
     basis
         What answers for this listener rest on.
     reason
@@ -58,6 +60,7 @@ class Explanation:
     of: int
     score: float
     parts: Mapping[str, float]
+    voices: Mapping[str, float]
     basis: str
     reason: str
     near: tuple[Neighbour, ...]
@@ -72,7 +75,9 @@ def explanation(profile: Profile, ranking: Ranking, place: int, at: int) -> Expl
     better = ranking.total > ranking.total[place]
     # Equal scores rank by place, as they do when picks are made.
     earlier = ranking.total[:place] == ranking.total[place]
-    raised = [(event, float(by[0])) for event, by in profile.influences(np.array([place]), at)]
+    (said,) = profile.voices(np.array([place]), at)
+    influences = [] if said else profile.influences(np.array([place]), at)
+    after = foremost([(event, float(by[0])) for event, by in influences])
     unknown = profile.basis == NOTHING_KNOWN and not parts
     return Explanation(
         track=shelf.tracks[place],
@@ -80,10 +85,11 @@ def explanation(profile: Profile, ranking: Ranking, place: int, at: int) -> Expl
         of=len(shelf),
         score=sum(parts.values()),
         parts=parts,
+        voices={kind: one.adds for kind, one in said.items()},
         basis=profile.basis,
         reason="nothing is known of this listener yet"
         if unknown
-        else reason(profile, parts, place, at, after=max(raised, key=lambda pair: pair[1], default=None)),
+        else reason(profile, parts, place, at, after=after, voices=said),
         near=_neighbours(profile, place, toward=True),
         away=_neighbours(profile, place, toward=False),
         filtered=_filtered(profile, place, at),

@@ -7,7 +7,7 @@ both rank by the same rule.
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from segue.settings import RecommendSettings
 from segue.taste.contract import TasteModel
 from segue.types import Opinion, Outcome
 
-__all__ = ["Profile"]
+__all__ = ["Profile", "Said"]
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -43,6 +43,14 @@ ENOUGH = 100
 
 REFRESH_S = 3600
 """Habit is computed anew when the clock has moved this far."""
+
+
+class Said(NamedTuple):
+    """One voice of the model at one place, as ``taste.contract.Voice``."""
+
+    adds: float
+    more: bool = True
+    cause: int = -1
 
 
 class Profile:
@@ -228,6 +236,19 @@ class Profile:
         if self._habit is None or abs(at - self._habit[0]) >= REFRESH_S:
             self._habit = (at, standard(self.habits.activation(at)))
         return self._habit[1]
+
+    def voices(self, places: npt.NDArray[np.int64], at: int) -> list[dict[str, Said]]:
+        """At each place, what each kind of evidence adds to the model's score; empty where the model can't tell."""
+        if self._model is None:
+            return [{} for _ in places]
+        told = self._model.voices(self._state, at, self.shelf.rows[places])
+        return [
+            {
+                kind: Said(float(voice.adds[one]), bool(voice.more[one]), int(voice.cause[one]))
+                for kind, voice in told.items()
+            }
+            for one in range(len(places))
+        ]
 
     def influences(self, places: npt.NDArray[np.int64], at: int) -> list[tuple[Event, Floats]]:
         """How much each of the last events raises the sequence part at these places.

@@ -17,7 +17,7 @@ from segue.errors import NotReady
 from segue.listening.events import Event
 from segue.listening.outcomes import outcome
 from segue.recommend.profile import Profile
-from segue.recommend.reasons import reason
+from segue.recommend.reasons import foremost, reason
 from segue.recommend.scoring import Ranking, standard
 from segue.recommend.spacing import Spacing
 from segue.taste.contract import top_k
@@ -160,7 +160,10 @@ class Station:
         parts = ranking.parts_at(place)
         if len(best) > 1:
             parts["chance"] = float(chance[chosen])
-        why = reason(self._profile, parts, place, at, after=self._risen(ranking, place), start=self._start(place))
+        (said,) = self._profile.voices(np.array([place]), at)
+        risen = self._risen(ranking, place)
+        after = foremost([risen] if risen is not None else [])
+        why = reason(self._profile, parts, place, at, after=after, start=self._start(place), voices=said)
         broken = self._spacing.broken_by(place)
         if broken:
             note += f" ({' and '.join(broken)} closer than set: nothing else was left)"
@@ -168,7 +171,8 @@ class Station:
         self._horizon.append(place)
         self._began[self._shelf.tracks[place].id] = at
         self._emitted += 1
-        self._playing = Pick(self._shelf.tracks[place], sum(parts.values()), why + note, parts)
+        voices = {kind: one.adds for kind, one in said.items()}
+        self._playing = Pick(self._shelf.tracks[place], sum(parts.values()), why + note, parts, voices)
         return self._playing
 
     def _risen(self, ranking: Ranking, place: int) -> tuple[Event, float] | None:

@@ -18,7 +18,7 @@ from segue.recommend.beginnings import speaks_for, varied_start
 from segue.recommend.explaining import Explanation, explanation
 from segue.recommend.profile import Profile
 from segue.recommend.radio import OnEvent, Station
-from segue.recommend.reasons import reason
+from segue.recommend.reasons import foremost, reason
 from segue.recommend.scoring import NOTHING_KNOWN, Ranking
 from segue.recommend.shelf import Shelf
 from segue.recommend.spacing import Spacing
@@ -123,14 +123,15 @@ class Recommender:
         places, notes = self._choose(
             profile, lambda allowed: allowed[top_k(ranking.total[allowed], len(allowed))], k, at
         )
-        influences = profile.influences(places, at)
+        voices = profile.voices(places, at)
+        influences = [] if any(voices) else profile.influences(places, at)
         picks = []
         for index, place in enumerate(places):
             raised = [(event, float(by[index])) for event, by in influences]
-            after = max(raised, key=lambda pair: pair[1], default=None)
-            parts = ranking.parts_at(int(place))
-            why = reason(profile, parts, int(place), at, after=after)
-            picks.append(Pick(self.shelf.tracks[place], sum(parts.values()), why, parts))
+            parts, said = ranking.parts_at(int(place)), voices[index]
+            why = reason(profile, parts, int(place), at, after=foremost(raised), voices=said)
+            adds = {kind: one.adds for kind, one in said.items()}
+            picks.append(Pick(self.shelf.tracks[place], sum(parts.values()), why, parts, adds))
         return Answer(tuple(picks), profile.basis, notes)
 
     def _start(self, profile: Profile, ranking: Ranking, k: int, at: int, *, speaks: bool) -> Answer:

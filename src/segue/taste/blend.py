@@ -27,7 +27,9 @@ from segue.errors import DamagedHome
 from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.blend_inputs import MEMORY_PARTS, BlendSettings, Candidates
-from segue.taste.contract import CHUNK, Scores, TasteModel, top_k
+from segue.taste.blend_network import SHAPES, rank, untrained
+from segue.taste.blend_voices import by_kind, causes
+from segue.taste.contract import CHUNK, Scores, TasteModel, Voice, top_k
 from segue.taste.evidence import MADE_BY, OWN, made_by, own_evidence, unheard
 from segue.taste.files import read_model, write_model
 from segue.taste.past import Lived
@@ -51,12 +53,7 @@ NAMED_BY_OWN: Mapping[str, int] = {
 }
 """How many candidates each part, and each of these columns, names."""
 
-UNTRAINED: Mapping[str, float] = {"rules": 1.0, "followed, faint": 0.5, "stood around": 0.5, "active for long": 0.4}
-UNTRAINED_PART = 0.2
-"""What counts where there were too few listens to train the network: these parts and columns, and every other part."""
-
 PARTS_FOLDER = "parts"
-SHAPES = {"mean": 1, "deviation": 1, "straight": 1, "inner": 2, "inner_bias": 1, "outer": 1, "popularity": 1}
 
 
 class BlendState(NamedTuple):
@@ -83,11 +80,13 @@ class Blend(TasteModel[BlendState]):
         self._artist = unknown if items.artist is None else items.artist
         self._named = np.ones(len(items), dtype=np.float32)
         """0 for a track that may be ranked but is never named as a candidate, else 1."""
-        self.weights = self._untrained()
+        self.weights = untrained(self.columns, [part.name for part in self.parts], len(SCALES))
+        self._latest: tuple[BlendState, int, Candidates] | None = None
+        """The latest question and its candidates, so that asking for reasons does not ask every part again."""
 
     def _answer_for(self, items: Items, weights: Mapping[str, Floats]) -> None:
         """From training to serving: the learned weights, and candidates among what can be played only."""
-        self.weights = dict(weights) or self._untrained()
+        self.weights = dict(weights) or self.weights
         if items.playable is not None:
             self._named = items.playable.astype(np.float32)
 
@@ -96,19 +95,6 @@ class Blend(TasteModel[BlendState]):
         """What the evidence's columns are called."""
         of_parts = [f"{part.name} at {scale:g}" for part in self.parts for scale in SCALES]
         return [*OWN, *MADE_BY, "popularity", *of_parts]
-
-    def _untrained(self) -> dict[str, Floats]:
-        of_own = [UNTRAINED.get(name, 0.0) for name in (*OWN, *MADE_BY, "popularity")]
-        of_parts = [UNTRAINED.get(part.name, UNTRAINED_PART) for part in self.parts for _ in SCALES]
-        straight, count = [*of_own, *of_parts], len(self.columns)
-        return {
-            "mean": np.zeros(count, dtype=np.float32),
-            "deviation": np.ones(count, dtype=np.float32),
-            "straight": np.array(straight, dtype=np.float32),
-            "inner": np.zeros((0, count), dtype=np.float32),
-            "inner_bias": np.zeros(0, dtype=np.float32),
-            "outer": np.zeros(0, dtype=np.float32),
-        }
 
     def fit(self, events: Events, items: Items, *, seed: int = 0, progress: Progress = silent) -> dict[str, Any]:
         """Fit the parts on the earlier listens, the network on the later ones, then the parts on everything."""
@@ -150,8 +136,25 @@ class Blend(TasteModel[BlendState]):
 
     def score(self, state: BlendState, at: int = 0) -> Scores:
         """float32 (tracks,): candidates by the network, the others below them."""
-        said = [part.score(own, at) for part, own in zip(self.parts, state.parts, strict=True)]
-        return self._rank(self._candidates(state.lived, at, said))
+        return self._rank(self._asked(state, at))
+
+    def _asked(self, state: BlendState, at: int) -> Candidates:
+        latest = self._latest
+        if latest is None or latest[0] is not state or latest[1] != at:
+            scores = [part.score(own, at) for part, own in zip(self.parts, state.parts, strict=True)]
+            self._latest = latest = (state, at, self._candidates(state.lived, at, scores))
+        return latest[2]
+
+    def voices(self, state: BlendState, at: int, tracks: Ints) -> Mapping[str, Voice]:
+        """What each kind of evidence (``blend_voices.KINDS``) adds to these tracks' scores, and the track behind it."""
+        names = [part.name for part in self.parts]
+        adds = by_kind(self.weights, self._asked(state, at), names, len(SCALES), tracks)
+        behind = causes(state.lived, self._artist, list(zip(self.parts, state.parts, strict=True)), tracks)
+        nothing = np.full(len(tracks), -1, dtype=np.int64)
+        return {
+            kind: Voice(value, more, np.where(more, behind.get(kind, nothing), -1))
+            for kind, (value, more) in adds.items()
+        }
 
     def along(self, events: Events, targets: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Scores]]:
         """As the contract says; every part goes along in its own fastest way."""
@@ -200,10 +203,7 @@ class Blend(TasteModel[BlendState]):
         return Candidates(tracks, evidence, rest / max(rest.max(initial=0.0), np.float32(1e-9)))
 
     def _rank(self, candidates: Candidates) -> Scores:
-        weights = self.weights
-        known = (candidates.evidence - weights["mean"]) / weights["deviation"]
-        hinges = np.maximum(known @ weights["inner"].T + weights["inner_bias"], 0)
-        ranked = known @ weights["straight"] + hinges @ weights["outer"]
+        ranked = rank(self.weights, candidates.evidence)
         answer: Scores = candidates.rest + np.float32(ranked.min(initial=0.0) - 2)
         answer[candidates.tracks] = ranked
         return answer

@@ -8,9 +8,9 @@ Scores are float32, higher is better, never NaN; ``-inf`` means "this model can 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,32 @@ import numpy.typing as npt
 from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 
-__all__ = ["TasteModel", "top_k"]
+__all__ = ["TasteModel", "Voice", "top_k"]
 
 Scores = npt.NDArray[np.float32]
 State = TypeVar("State")
 
 CHUNK = 64
 """Rows of scores that ``along`` hands out at once: 64 × 200,000 tracks are 51 MB."""
+
+
+class Voice(NamedTuple):
+    """What one kind of evidence says of some tracks.
+
+    Attributes
+    ----------
+    adds
+        float32 (n,): how much it adds to each track's score against the average candidate's; below 0 it speaks against.
+    more
+        bool (n,): whether there is more of this evidence than on average. Where there is less and it speaks for a track
+        nevertheless, its lack does: an artist who was not just heard, a track that few play.
+    cause
+        int64 (n,): the row of the heard track that is most responsible, -1 where none can be named.
+    """
+
+    adds: Scores
+    more: npt.NDArray[np.bool_]
+    cause: npt.NDArray[np.int64]
 
 
 class TasteModel(ABC, Generic[State]):
@@ -50,6 +69,19 @@ class TasteModel(ABC, Generic[State]):
     @abstractmethod
     def score(self, state: State, at: int = 0) -> Scores:
         """float32 (tracks,): how fit each track is to come next, at this unix time (0: no time is known)."""
+
+    def voices(self, state: State, at: int, tracks: npt.NDArray[np.int64]) -> Mapping[str, Voice]:
+        """Which kinds of evidence moved these tracks' scores, for reasons; empty where the model can't tell.
+
+        Parameters
+        ----------
+        state, at
+            As for ``score``; a model may keep what it found for the latest question, so ask right after ``score``.
+        tracks
+            int64 (n,): rows of items.
+        """
+        del state, at, tracks
+        return {}
 
     @abstractmethod
     def save(self, directory: Path) -> None:

@@ -9,6 +9,7 @@ given as log(1 + mass / scale), where a mass of zero stays zero.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from segue.taste.past import Lived
 from segue.taste.rules import AS_PLAY, own_followers
 
-__all__ = ["MADE_BY", "OWN", "OwnEvidence", "made_by", "own_evidence", "unheard"]
+__all__ = ["MADE_BY", "OWN", "OwnEvidence", "made_by", "own_evidence", "places_around", "unheard"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -186,19 +187,31 @@ def _after_alike(state: Lived, met: int) -> list[npt.NDArray[np.float64]]:
 
 def _around(state: Lived, met: int) -> npt.NDArray[np.float64]:
     """What stood near the last tracks before, on either side, each track's earlier places sharing one vote."""
+    found, votes = [], []
+    for _, near, vote in places_around(state):
+        found.append(near)
+        votes.append(np.full(len(near), vote))
+    if not found:
+        return np.zeros(met)
+    whose = state.past.own[np.concatenate(found)]
+    return np.bincount(whose, np.concatenate(votes), minlength=met).astype(np.float64)
+
+
+def places_around(state: Lived) -> Iterator[tuple[int, Ints, float]]:
+    """For each of the last tracks that stood somewhere before: which, the places near there, and what each weighs.
+
+    Yields
+    ------
+    back, near, weight
+        How far back the track lies, 0 for the latest; int64 (n,); of each of the places.
+    """
     past, length = state
     reach = np.concatenate([np.arange(-AROUND, 0), np.arange(1, AROUND + 1)])
-    found, votes = [], []
     for distance, track in enumerate(past.tracks[max(0, length - CONTEXT) : length][::-1].tolist(), 1):
         earlier = _places_before(state, track, length - distance, AROUND_OCCURRENCES)
         if len(earlier):
             near = earlier[:, None] + reach
-            inside = near[(near >= 0) & (near < length)]
-            found.append(inside)
-            votes.append(np.full(len(inside), 1 / ((distance + 2) * len(earlier))))
-    if not found:
-        return np.zeros(met)
-    return np.bincount(past.own[np.concatenate(found)], np.concatenate(votes), minlength=met).astype(np.float64)
+            yield distance - 1, near[(near >= 0) & (near < length)], 1 / ((distance + 2) * len(earlier))
 
 
 def _places_before(state: Lived, track: int, before: int, most: int) -> Ints:

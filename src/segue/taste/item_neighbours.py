@@ -21,7 +21,7 @@ from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import Scores, TasteModel
 from segue.taste.files import read_model, write_model
-from segue.taste.neighbours import Recent, answer, gather, returns, served_rows
+from segue.taste.neighbours import Recent, answer, gather, heaviest, returns, served_rows
 from segue.taste.popularity import relative_popularity, restored
 
 __all__ = ["ItemNeighbours"]
@@ -115,6 +115,14 @@ class ItemNeighbours(TasteModel[Recent]):
         weight = DECAY ** ago[part] * self._cosine[places]
         mass = np.bincount(self._neighbour[places], weight, minlength=len(self.items) + 1)
         return answer(np.asarray(mass, dtype=np.float64), state, self._again, self._popularity)
+
+    def shared(self, state: Recent, tracks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """int64 (n,): of the tracks heard last, the one that gives each of these the most mass; -1 where none does."""
+        heard, ago = state.back
+        places, part = gather(self._starts, heard)
+        weight = DECAY ** ago[part] * self._cosine[places]
+        through = heaviest(self._neighbour[places], part, weight, tracks)
+        return np.where(through >= 0, np.append(heard, -1)[through], -1)
 
     def save(self, directory: Path) -> None:
         """Write the neighbours."""

@@ -13,7 +13,7 @@ A track that was learned of and is no longer served keeps its mass, in one row b
 is served keeps its probability.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from segue.listening.events import Event, Events, Items
 from segue.taste.files import positions
 
-__all__ = ["CONTEXT", "POPULARITY", "Recent", "answer", "gather", "returns", "served_rows"]
+__all__ = ["CONTEXT", "POPULARITY", "Recent", "Sharing", "answer", "gather", "heaviest", "returns", "served_rows"]
 
 CONTEXT = 20
 """The tracks heard last from which neighbours are sought. They reach back over pauses: a new session's first track is
@@ -29,6 +29,14 @@ like those of the last one, and asking for nothing would answer with popularity.
 
 POPULARITY = 1e-6
 """What the most popular track weighs against the whole of the probability."""
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A model that can say through which of the tracks heard last it knows another track."""
+
+    def shared(self, state: Any, tracks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """int64 (n,): the row of the heard track that speaks most for each of these tracks, -1 where none does."""
 
 
 class Recent(NamedTuple):
@@ -131,3 +139,34 @@ def served_rows(ids: tuple[str, ...], items: Items) -> npt.NDArray[np.int64]:
     row = np.append(positions(ids, items.ids), -1)
     row[row < 0] = len(items)
     return row
+
+
+def heaviest(
+    found: npt.NDArray[np.integer[Any]],
+    through: npt.NDArray[np.integer[Any]],
+    weight: npt.NDArray[np.floating[Any]],
+    tracks: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """int64 (n,): through which of some tracks each of ``tracks`` was found with the most weight; -1 for not at all.
+
+    Parameters
+    ----------
+    found, through, weight
+        (m,): a track that was found, the number of the one it was found through, and the weight of it.
+    tracks
+        int64 (n,): those asked for, each once.
+
+    Examples
+    --------
+    >>> heaviest(np.array([5, 5, 9]), np.array([0, 1, 1]), np.array([1.0, 2.0, 1.0]), np.array([9, 5, 7])).tolist()
+    [1, 1, -1]
+    """
+    if not len(found) or not len(tracks):
+        return np.full(len(tracks), -1, dtype=np.int64)
+    order = np.argsort(tracks)
+    place = np.minimum(np.searchsorted(tracks[order], found), len(tracks) - 1)
+    hit = tracks[order[place]] == found
+    numbers = int(through.max()) + 1
+    key = order[place[hit]] * numbers + through[hit]
+    total = np.bincount(key, weight[hit], minlength=len(tracks) * numbers).reshape(len(tracks), numbers)
+    return np.where(total.max(axis=1) > 0, total.argmax(axis=1), -1)

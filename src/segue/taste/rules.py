@@ -51,10 +51,14 @@ AS_PLAY = np.array([1.0, 1.0, 1.0, 0.0, 0.0], dtype=np.float32)
 
 
 class Followers(NamedTuple):
-    """Places in a past that may come next: int64 (n,), and what each weighs: float32 (n,)."""
+    """Places in a past that may come next: int64 (n,), and what each weighs: float32 (n,).
+
+    ``back``, int64 (n,), is which of the last tracks the place followed before: 0 for the latest.
+    """
 
     places: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float32]
+    back: npt.NDArray[np.int64]
 
 
 def own_followers(state: Lived) -> Followers:
@@ -73,7 +77,8 @@ def own_followers(state: Lived) -> Followers:
         distances += [distance] * (last - first)
         ages += range(last - first - 1, -1, -1)
     if not found:
-        return Followers(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+        nothing = np.zeros(0, dtype=np.int64)
+        return Followers(nothing, np.zeros(0, dtype=np.float32), nothing)
     distance_of = np.array(distances)
     behind = np.arange(1, WINDOW + 1)
     places_after = np.array(found)[:, None] + behind
@@ -84,7 +89,7 @@ def own_followers(state: Lived) -> Followers:
     totals = np.bincount(distance_of, weight.sum(axis=1))
     weight /= (totals[distance_of] * distance_of)[:, None]
     weight *= AS_FOLLOWER[past.outcomes[places_after]]
-    return Followers(places_after.ravel(), weight.astype(np.float32).ravel())
+    return Followers(places_after.ravel(), weight.astype(np.float32).ravel(), np.repeat(distance_of - 1, WINDOW))
 
 
 class Rules(TasteModel[Lived]):

@@ -29,7 +29,7 @@ from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import Scores, TasteModel
 from segue.taste.files import read_model, write_model
-from segue.taste.neighbours import Recent, answer, gather, returns, served_rows
+from segue.taste.neighbours import Recent, answer, gather, heaviest, returns, served_rows
 from segue.taste.popularity import relative_popularity, restored
 from segue.taste.rules import AS_FOLLOWER
 
@@ -161,6 +161,28 @@ class _SessionNeighbours(TasteModel[Recent]):
         mass = likeness[part] * self._weight[places]
         mass *= np.exp(-np.abs(places - match[found][part]) / self.weights.distance)
         return np.asarray(np.bincount(self._track[places], mass, minlength=len(self.items) + 1), dtype=np.float64)
+
+    def shared(self, state: Recent, tracks: Ints) -> Ints:
+        """int64 (n,): of the tracks heard last, the one that shares most sessions with each of these; -1 for none.
+
+        A later one counts more, as in the score.
+        """
+        heard, ago = state.back
+        places, part = gather(self._track_starts, heard)
+        if not len(places):
+            return np.full(len(tracks), -1, dtype=np.int64)
+        # A row a session, a column a track heard: what finding the session through that track weighs.
+        found, number = np.unique(self._session[self._places[places]], return_inverse=True)
+        holds = np.zeros((len(found), len(heard)))
+        holds[number, part] = np.exp(-ago[part] / self.weights.position)
+        places, which = gather(self._track_starts, tracks)
+        session = self._session[self._places[places]]
+        number = np.minimum(np.searchsorted(found, session), len(found) - 1)
+        shared = found[number] == session
+        number, which = number[shared], which[shared]
+        row, column = np.nonzero(holds[number])
+        through = heaviest(tracks[which[row]], column, holds[number[row], column], tracks)
+        return np.where(through >= 0, np.append(heard, -1)[through], -1)
 
     def save(self, directory: Path) -> None:
         """Write the sessions."""
