@@ -66,7 +66,7 @@ def fitted(name: str, tracks: int, width: int) -> TasteModel[Any]:
         from segue.taste.gru import SessionGru
         from segue.taste.gru_inputs import GruSettings
 
-        model = SessionGru(replace(GruSettings(), width=width, epochs=0, finishing=0))
+        model = SessionGru(replace(GruSettings(), width=width, epochs=0))
     model.fit(events, Items(tuple(str(track) for track in range(tracks))))
     return model
 

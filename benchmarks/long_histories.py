@@ -1,11 +1,11 @@
 """What a training on long tables of listens costs: seconds, events a second and peak memory as the tables grow.
 
-python -m benchmarks.long_histories [--events N ...] [--kind NAME] [--tracks N] [--epochs N] [--finishing N] [--json]
+python -m benchmarks.long_histories [--events N ...] [--kind NAME] [--tracks N] [--epochs N] [--json]
 
 The tables are simulated: 20 Parquet files a size, tracks drawn by Zipf's law, sessions of some ten tracks, half of the
 rows with what was played. They say nothing of how well a model chooses. Every size has a process of its own, which
 reads, trains and writes as ``segue train --listens`` does, at size tiny; memory is the most that it ever held, its
-libraries and its children included. ``--epochs`` and ``--finishing`` set the passes of the GRU (tiny: 2 and 1).
+libraries and its children included. ``--epochs`` sets the passes of the GRU (tiny: 3).
 """
 
 import argparse
@@ -59,18 +59,18 @@ def simulated(folder: Path, events: int, tracks: int, seed: int = 0) -> list[Pat
     return paths
 
 
-def measure(events: int, tracks: int, kind: str, epochs: int, finishing: int) -> dict[str, Any]:
+def measure(events: int, tracks: int, kind: str, epochs: int) -> dict[str, Any]:
     """One size, trained in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         paths = simulated(Path(folder), events, tracks)
         size_mib = sum(path.stat().st_size for path in paths) / 2**20
         words = [sys.executable, "-m", "benchmarks.long_histories", "--here", folder, "--kind", kind]
-        words += ["--epochs", str(epochs), "--finishing", str(finishing)]
+        words += ["--epochs", str(epochs)]
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     return {"files": len(paths), "size_mib": size_mib, **json.loads(done.stdout)}
 
 
-def train_here(folder: Path, kind: str, epochs: int, finishing: int) -> dict[str, Any]:
+def train_here(folder: Path, kind: str, epochs: int) -> dict[str, Any]:
     """Read, train and write in this process; memory before, after reading, and at most, in MiB."""
     import polars as pl  # noqa: F401 (loading them is no part of it)
     import torch  # noqa: F401
@@ -86,13 +86,13 @@ def train_here(folder: Path, kind: str, epochs: int, finishing: int) -> dict[str
             after_reading = _peak_mib()
         print(f"{stage}: {done} of {total}, {_peak_mib():.0f} MiB at most", file=sys.stderr)
 
-    short = replace(GruSettings.of("tiny"), epochs=epochs, finishing=finishing)
+    short = replace(GruSettings.of("tiny"), epochs=epochs)
     with patch.object(GruSettings, "of", lambda _: short):
         began = time.monotonic()
         made = listens_training.train_on_listens(
             str(folder / "*.parquet"), folder / "model", kind=kind, size="tiny", progress=watch
         )
-    passes = (epochs + finishing) * (1 if kind == "gru" else 2)  # a blend trains its parts twice
+    passes = epochs * (1 if kind == "gru" else 2)  # a blend trains its parts twice
     return {
         "kind": kind,
         "events": made.listens,
@@ -131,15 +131,14 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--tracks", type=int, default=100_000, help="in the simulated catalogue")
     parser.add_argument("--kind", default="gru")
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--finishing", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--here", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(words)
     if given.here is not None:
-        print(json.dumps(train_here(given.here, given.kind, given.epochs, given.finishing)))
+        print(json.dumps(train_here(given.here, given.kind, given.epochs)))
         return
-    found = [measure(size, given.tracks, given.kind, given.epochs, given.finishing) for size in given.events]
+    found = [measure(size, given.tracks, given.kind, given.epochs) for size in given.events]
     if given.json:
         print(json.dumps(found, indent=2))
     else:

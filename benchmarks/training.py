@@ -64,9 +64,7 @@ def train_here(task: Task) -> dict[str, float]:
         batch_events=task.settings["batch"],
         negatives=task.settings["negatives"],
         full_softmax_tracks=0,
-        # The passes over everything: those before them hold events out and look at them in between.
-        epochs=0,
-        finishing=task.settings["epochs"],
+        epochs=task.settings["epochs"],
     )
     began = time.process_time()
     SessionGru(settings).fit(events, items)

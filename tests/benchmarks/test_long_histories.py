@@ -20,6 +20,6 @@ def test_simulated_tables_are_the_same_every_time_and_favour_few_tracks(tmp_path
 
 
 def test_a_small_one_goes_the_whole_way() -> None:
-    found = measure(2_000, 100, "gru", 1, 0)
+    found = measure(2_000, 100, "gru", 1)
     assert (found["files"], found["events"], found["passes"]) == (FILES, 2_000, 1)
     assert found["libraries_mib"] <= found["reading_mib"] <= found["peak_mib"]

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,19 @@ import pytest
 from segue.errors import DamagedHome, NotFound
 from segue.listening.events import Event, Events, Items
 from segue.taste.contract import CHUNK, TasteModel
-from segue.taste.gru import SessionGru
 from segue.taste.gru_inputs import GruSettings
-from segue.taste.registry import MODELS, load_model, make
+from segue.taste.registry import CORES, MODELS, load_model, make, model_class
 from segue.types import Outcome
 
 START = 1_700_000_000
-TINY = GruSettings(width=24, epochs=6, patience=6, learning_rate=2e-2, dropout=0.0, piece=40, batch_events=400)
+TINY = GruSettings(width=24, epochs=6, learning_rate=2e-2, dropout=0.0, piece=40, batch_events=400)
 
 BLENDS = {"blend", "gru-memory"}
 
 
 def tiny(name: str) -> TasteModel[Any]:
-    if name == "gru":
-        return SessionGru(TINY)
+    if name in CORES:
+        return model_class(name)(replace(TINY, core=CORES[name]))  # type: ignore[call-arg]
     return make(name, "tiny") if name in BLENDS else make(name)
 
 
@@ -349,8 +349,9 @@ def test_a_skip_lowers_the_skipped_track(name: str) -> None:
     assert skipped[7] < finished[7]
 
 
-def test_the_gru_learns_that_skipped_tracks_are_no_answers() -> None:
-    """Tracks 20 to 39 are skipped whenever they come."""
+@pytest.mark.parametrize("name", sorted(CORES))
+def test_a_session_model_learns_which_tracks_are_skipped_and_which_never_come(name: str) -> None:
+    """Tracks 20 to 29 are skipped whenever they come, 30 to 39 fail to load."""
     chance = np.random.default_rng(0)
     track = chance.integers(0, 40, (30, 60))
     events = Events.make(
@@ -358,12 +359,22 @@ def test_the_gru_learns_that_skipped_tracks_are_no_answers() -> None:
         np.repeat(np.arange(30), 60),
         track.ravel(),
         START + np.tile(np.arange(60) * 100, 30),
-        np.where(track.ravel() >= 20, int(Outcome.SKIPPED), int(Outcome.FINISHED)),
+        np.array([Outcome.FINISHED, Outcome.FINISHED, Outcome.SKIPPED, Outcome.FAILED])[track.ravel() // 10],
     )
-    model = tiny("gru")
+    model = tiny(name)
     model.fit(events, Items(tuple(str(number) for number in range(40))), seed=1)
-    best, _ = model.recommend(model.follow(events.rows(slice(0, 60))), 18)
-    assert np.all(best < 20)
+    state = model.follow(events.rows(slice(0, 60)))
+    best, _ = model.recommend(state, 28)
+    assert np.all(best < 30)
+    chances = model.skip_chances(state, 0, np.arange(30))
+    assert chances[:20].max() < chances[20:].min()
+
+
+def test_chances_of_a_skip_are_chances_or_unknown(fitted: TasteModel[Any]) -> None:
+    chances = fitted.skip_chances(fitted.follow(history()), START + 10**6, np.arange(60))
+    assert chances.dtype == np.float32
+    assert chances.shape == (60,)
+    assert np.all(np.isnan(chances) | ((chances >= 0) & (chances <= 1)))
 
 
 def test_an_unknown_model_names_the_nearest() -> None:

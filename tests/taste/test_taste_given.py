@@ -12,8 +12,8 @@ from segue.taste.registry import MODELS, make, settings_of
 
 
 def test_given_numbers_replace_those_of_the_size_and_leave_the_rest() -> None:
-    model = make("gru", "large", {"width": 48, "dropout": 0, "finishing": 0})
-    expected = numbers(GruSettings.of("large")) | {"width": 48, "dropout": 0, "finishing": 0}
+    model = make("gru", "large", {"width": 48, "dropout": 0, "epochs": 3})
+    expected = numbers(GruSettings.of("large")) | {"width": 48, "dropout": 0, "epochs": 3}
     assert numbers(model.settings) == expected  # type: ignore[attr-defined]
 
 
@@ -37,7 +37,7 @@ def test_every_model_with_settings_takes_its_own_numbers_back(name: str) -> None
         ({"width": 2.5}, "a whole number from 1"),
         ({"width": True}, "a whole number from 1"),
         ({"width": "64"}, "a whole number from 1"),
-        ({"finishing": -1}, "a whole number from 0"),
+        ({"epochs": 0}, "a whole number from 1"),
         ({"dropout": 1}, "a number from 0, below 1"),
         ({"dropout": None}, "a number from 0, below 1"),
         ({"learning_rate": -1e-3}, "a number from 0"),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,13 +11,16 @@ import torch
 from segue.errors import NotReady
 from segue.listening.events import Event, Events, Items
 from segue.progress import silent
-from segue.taste.gru import SHAPES, SessionGru
-from segue.taste.gru_inputs import GruSettings, Moments
+from segue.taste.gru import SessionGru
+from segue.taste.gru_batches import Pieces, Sessions
+from segue.taste.gru_inputs import CoreName, GruSettings, Loss, Moments, Order
 from segue.taste.gru_training import _Trainer, train
-from segue.taste.sampled_softmax import log_softmax
+from segue.taste.sampled_softmax import BPR_REGULARISATION, bpr_max, log_softmax
+from segue.types import Outcome
 
 START = 1_700_000_000
 TINY = GruSettings(width=16, epochs=4, learning_rate=2e-2, dropout=0.2, piece=30, batch_events=200)
+RING = replace(TINY, width=32, epochs=12, dropout=0.0, full_softmax_tracks=10, negatives=16)
 
 
 def some_events(listeners: int = 5, length: int = 100, tracks: int = 30) -> Events:
@@ -37,56 +41,89 @@ def some_items(tracks: int = 30) -> Items:
     return Items(tuple(str(number) for number in range(tracks)), vectors=vectors)
 
 
-def test_numpy_serves_what_torch_computes_over_carried_pieces() -> None:
+@pytest.mark.parametrize("core", get_args(CoreName))
+def test_numpy_serves_what_torch_computes_over_carried_pieces(core: CoreName) -> None:
+    """Attention carries nothing over, so it is held to the first piece; there its window is not yet full."""
     events, items = some_events(), some_items()
     seen = np.unique(events.track)
-    model = SessionGru(TINY)
+    settings = replace(TINY, core=core)
+    model = SessionGru(settings)
     model.fit(events, items)
-    trainer = _Trainer(events, items, seen, TINY, 0)
-    network = trainer.network
-    named = {"norm_scale": network.norm.weight, "norm_shift": network.norm.bias}
-    named |= {
-        f"{side}_{kind}": getattr(network.unit, f"{kind}_{short}_l0")
-        for side, short in (("input", "ih"), ("hidden", "hh"))
-        for kind in ("weight", "bias")
-    }
+    trainer = _Trainer(events, items, seen, settings, 0)
+    network, pieces = trainer.network, trainer.batches
+    assert isinstance(pieces, Pieces)
+    logits = np.full((len(events), len(seen)), np.nan, dtype=np.float32)
+    skips = np.full((len(events), len(seen)), np.nan, dtype=np.float32)
     with torch.no_grad():
-        for name in SHAPES:
-            target = named.get(name)
-            (network.get_parameter(name) if target is None else target).copy_(torch.from_numpy(model._weights[name]))
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in model._weights.items()})
         network.eval()
         table, bias = network.tracks()
-        logits = np.zeros((len(events), len(seen)), dtype=np.float32)
-        pieces = trainer._pieces
         assert pieces.number.max() == 3
-        for number in range(4):
-            batch = np.flatnonzero(pieces.number == number)
-            rows, inside = pieces.rows(batch)
-            queries = trainer._run(batch, torch.from_numpy(rows), table[trainer._track[torch.from_numpy(rows)]])
-            logits[rows[inside]] = (queries @ table.T + bias).numpy()[inside]
+        for number in range(1 if core == "attention" else 4):
+            batch = pieces.batch(np.flatnonzero(pieces.number == number))
+            queries = trainer.queries(batch, table, trainer._track[batch.asked].long())[batch.inside]
+            rows = batch.asked[batch.inside].numpy()
+            logits[rows] = (queries @ table.T + bias).numpy()
+            for track in range(len(seen)):
+                skips[rows, track] = network.skips(queries, table[track].expand(len(queries), -1)).sigmoid().numpy()
     for first, last in zip(events.offsets[:-1], events.offsets[1:], strict=True):
         history = events.rows(slice(int(first), int(last)))
-        for positions, scores in model.along(history, np.arange(len(history))):
+        known = np.flatnonzero(np.isfinite(logits[first:last, 0]))
+        assert len(known) == (TINY.piece if core == "attention" else len(history))
+        for positions, scores in model.along(history, known):
             np.testing.assert_allclose(scores[:, seen], logits[first + positions], atol=1e-4)
+        state = model.follow(history.rows(slice(0, 20)))
+        chances = model.skip_chances(state, int(history.started_at[20]), seen.astype(np.int64))
+        np.testing.assert_allclose(chances, skips[first + 20], atol=1e-4)
+
+
+def test_attention_reads_the_latest_events_of_its_window_only() -> None:
+    model = SessionGru(replace(TINY, core="attention", piece=10))
+    events = some_events()
+    model.fit(events, some_items())
+    history = events.rows(slice(0, 60))
+    whole, latest = model.follow(history), model.follow(history.rows(slice(40, 60)))
+    at = int(history.started_at[-1]) + 60
+    np.testing.assert_allclose(model.score(whole, at), model.score(latest, at), atol=1e-5)
+    other = model.follow(history.rows(slice(51, 60)))
+    assert not np.allclose(model.score(whole, at), model.score(other, at), atol=1e-3)
 
 
 def test_every_event_is_in_one_piece_and_every_piece_in_one_batch() -> None:
-    trainer = _Trainer(some_events(), some_items(), np.arange(30, dtype=np.int32), TINY, 0)
-    pieces = trainer._pieces
-    batches = pieces.batches(np.arange(len(pieces.start)), np.random.default_rng(0))
-    rows = np.concatenate([rows[inside] for rows, inside in map(pieces.rows, batches)])
+    pieces = Pieces(some_events().offsets, TINY.piece, TINY.batch_events)
+    batches = list(pieces(np.random.default_rng(0)))
+    rows = np.concatenate([batch.asked[batch.inside].numpy() for batch in batches])
     assert np.sort(rows).tolist() == list(range(500))
-    assert all(len(batch) * pieces.length[batch].max() <= TINY.batch_events for batch in batches)
+    assert all(batch.asked.numel() <= TINY.batch_events for batch in batches)
 
 
-def test_sampled_softmax_finds_planted_order() -> None:
-    """A ring: after track i comes i + 1. A few negatives, drawn, must teach it as the full softmax does."""
+def test_sessions_in_parallel_meet_every_step_once_in_order_and_begin_from_zero() -> None:
+    """Histories of 7, 1, 23 and 2 events in pieces of 10, four lanes at most and then fewer."""
+    sessions = Sessions(np.array([0, 7, 8, 31, 33]), 10, 2)
+    met: dict[int, list[int]] = {}
+    for batch in sessions(np.random.default_rng(0)):
+        assert len(batch.heard) <= 2
+        assert torch.equal(batch.heard + 1, batch.asked)
+        assert torch.equal(batch.starts_from, batch.ends_in)
+        for piece, row in zip(batch.starts_from.tolist(), batch.heard[:, 0].tolist(), strict=True):
+            met.setdefault(piece, []).append(row)
+    whole = [(0, 7), (8, 18), (18, 28), (28, 31), (31, 33)]
+    assert sorted(map(tuple, met.values())) == [tuple(range(first, last - 1)) for first, last in whole]
+
+
+@pytest.mark.parametrize(("loss", "order"), [("bpr-max", "pieces"), ("cross-entropy", "sessions")])
+def test_a_planted_order_is_found_in_other_ways_of_training(loss: Loss, order: Order) -> None:
+    settings = replace(RING, loss=loss, order=order, batch_events=40, epochs=20)
+    assert share_of_a_ring_found(settings) > 0.9
+
+
+def share_of_a_ring_found(settings: GruSettings) -> float:
+    """After track i comes i + 1."""
     chance = np.random.default_rng(0)
     starts = chance.integers(0, 60, 40)
     track = (starts[:, None] + np.arange(50)) % 60
     events = Events.make([str(n) for n in range(40)], np.repeat(np.arange(40), 50), track.ravel(), np.zeros(2000))
     items = Items(tuple(str(number) for number in range(60)))
-    settings = replace(TINY, width=32, epochs=12, dropout=0.0, full_softmax_tracks=10, negatives=16)
     model = SessionGru(settings)
     model.fit(events, items)
     history = events.rows(slice(0, 50))
@@ -94,7 +131,28 @@ def test_sampled_softmax_finds_planted_order() -> None:
         scores.argmax(axis=1) == history.track[positions]
         for positions, scores in model.along(history, np.arange(5, 50))
     ]
-    assert np.mean(np.concatenate(hits)) > 0.9
+    return float(np.mean(np.concatenate(hits)))
+
+
+def test_sampled_softmax_finds_planted_order() -> None:
+    """A few negatives, drawn, must teach it as the full softmax does."""
+    assert share_of_a_ring_found(RING) > 0.9
+
+
+def test_bpr_max_is_that_of_the_paper() -> None:
+    """Hidasi & Karatzoglou 2018, equation 10, written out query by query."""
+    torch.manual_seed(0)
+    queries, table, bias = torch.randn(4, 6), torch.randn(9, 6), torch.randn(9)
+    target, negatives = torch.tensor([0, 3, 3, 8]), torch.tensor([3, 1, 1, 7])
+    losses = bpr_max(queries, table, bias, target, negatives)
+    for query, right, loss in zip(queries, target.tolist(), losses, strict=True):
+        others = [track for track in negatives.tolist() if track != right]
+        score = table @ query + bias
+        share = torch.softmax(score[others], dim=0)
+        won = (share * torch.sigmoid(score[right] - score[others])).sum()
+        assert loss.item() == pytest.approx(
+            (-won.log() + BPR_REGULARISATION * (share * score[others] ** 2).sum()).item(), rel=1e-5
+        )
 
 
 def test_the_sampled_softmax_and_its_slopes_are_those_of_autograd():
@@ -125,7 +183,7 @@ def test_sampling_does_not_lean_towards_the_popular() -> None:
     track = np.where(chance.random(6000) < 0.5, 0, chance.integers(1, 6, 6000))
     events = Events.make([str(n) for n in range(60)], np.repeat(np.arange(60), 100), track, np.zeros(6000))
     items = Items(tuple(str(number) for number in range(6)))
-    settings = replace(TINY, epochs=8, full_softmax_tracks=2, negatives=4, learning_rate=1e-2)
+    settings = replace(TINY, epochs=8, full_softmax_tracks=2, negatives=16, learning_rate=1e-2)
     model = SessionGru(settings)
     model.fit(events, items)
     scores = np.concatenate([scores for _, scores in model.along(events.rows(slice(0, 100)), np.arange(100))])
@@ -144,19 +202,24 @@ def test_training_leaves_torch_as_it_found_it() -> None:
     assert torch.get_num_threads() == threads
 
 
-def test_the_best_epoch_is_kept_and_training_stops_early() -> None:
-    """Random music can't be predicted, so the held-out loss soon rises."""
-    model = SessionGru(replace(TINY, epochs=30, patience=2, finishing=0))
-    card = model.fit(some_events(), some_items())
-    losses = [epoch["held_out"] for epoch in card["curve"]]
-    assert len(losses) < 30
-    assert card["best_epoch"] == int(np.argmin(losses)) + 1
+def test_the_skip_head_learns_whose_tracks_are_skipped() -> None:
+    """Tracks from 20 on are always skipped, and nothing else says so."""
+    chance = np.random.default_rng(0)
+    track = chance.integers(0, 30, 3000)
+    outcome = np.where(track >= 20, Outcome.SKIPPED, Outcome.FINISHED)
+    listener = np.repeat(np.arange(30), 100)
+    events = Events.make([str(n) for n in range(30)], listener, track, np.zeros(3000), outcome)
+    model = SessionGru(replace(TINY, epochs=10))
+    model.fit(events, some_items(31))
+    chances = model.skip_chances(model.follow(events.rows(slice(0, 50))), 0, np.arange(31))
+    assert chances[:20].max() < 0.2 < 0.8 < chances[20:30].min()
+    assert np.isfinite(chances[30])  # known by its sound
 
 
 def test_progress_ends_at_its_total() -> None:
     seen: list[tuple[int, int | None]] = []
     SessionGru(TINY).fit(some_events(), some_items(), progress=lambda _, done, total: seen.append((done, total)))
-    assert seen[-1] == (TINY.epochs + TINY.finishing, TINY.epochs + TINY.finishing)
+    assert seen[-1] == (TINY.epochs, TINY.epochs)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
@@ -197,7 +260,7 @@ def test_what_a_training_holds_of_an_event_is_small() -> None:
     events = some_events()
     assert {column.dtype for column in Moments.of_events(events)} == {np.dtype(np.int8)}
     trainer = _Trainer(events, some_items(), np.unique(events.track), TINY, 0)
-    columns = (trainer._track, *trainer._moments, trainer._answer, trainer._skipped, trainer._validation, trainer.all)
+    columns = (trainer._track, *trainer._moments, trainer._answer)
     assert sum(column.nbytes for column in columns) <= 16 * len(events)
 
 
@@ -216,5 +279,6 @@ def test_a_track_without_id_and_sound_is_no_answer_but_may_be_heard() -> None:
     items.vectors[31] = 0
     model = SessionGru(TINY)
     model.fit(some_events(), items)
-    scores = model.score(model.step(model.start(), Event(31, START)))
-    assert np.isneginf(scores).tolist() == [False] * 31 + [True]
+    state = model.step(model.start(), Event(31, START))
+    assert np.isneginf(model.score(state)).tolist() == [False] * 31 + [True]
+    assert np.isnan(model.skip_chances(state, 0, np.arange(32))).tolist() == [False] * 31 + [True]

@@ -36,7 +36,7 @@ def test_tables_for_people_and_json_for_machines(place: Path, run: Run) -> None:
     settings = place / "study" / "settings.json"
     tuned = run(place / "home", "evaluate", *sides, "--settings", settings, "--report", place / "tuned", "--json").json
     given = json.loads(settings.read_text("utf-8"))["gru"]
-    assert tuned["cards"]["gru"]["settings"] == given
+    assert tuned["cards"]["gru"]["settings"].items() >= given.items()
     assert given["width"] < 128  # what tiny starts from, whatever size evaluate has
 
 

@@ -6,8 +6,6 @@ In: the cards that a training wrote. Out: values of the story. A card that lacks
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from segue.demo.story import Comparison, Curves
 
 __all__ = ["comparisons_of", "curves_of", "facts_of"]
@@ -42,20 +40,8 @@ def curves_of(sound: Mapping[str, Any], taste: Mapping[str, Any], *, simulated: 
     return tuple(curves for curves in told if curves is not None)
 
 
-def comparisons_of(
-    sound: Mapping[str, Any], taste: Mapping[str, Any], plays: Sequence[int], *, simulated: bool
-) -> tuple[Comparison, ...]:
-    """What the models are worth beside simple ways of doing the same, where the cards hold it.
-
-    Parameters
-    ----------
-    sound, taste
-        The cards.
-    plays
-        How often each track was played: what foretelling by popularity alone knows.
-    simulated
-        Whether the listens are invented.
-    """
+def comparisons_of(sound: Mapping[str, Any]) -> tuple[Comparison, ...]:
+    """What the autoencoder is worth beside simple ways of doing the same, where its card holds it."""
     told = []
     drawn = sound.get("parts", {}).get("autoencoder", sound).get("reconstruction", {})
     errors = {NAMES.get(name, name): value for name, value in drawn.items() if isinstance(value, float)}
@@ -67,19 +53,6 @@ def comparisons_of(
             "The autoencoder learns to fill in what is masked and to tell tracks apart, not only to redraw."
         )
         told.append(Comparison("Drawing music again", {**ours, **errors}, lower_is_better=True, note=note))
-    losses = _lists(_of_listens(taste)).get("held_out", [])
-    if losses and any(plays):
-        share = np.asarray(plays, dtype=np.float64) / np.sum(plays)
-        share = share[share > 0]
-        hesitation = {
-            "GRU over listens": float(np.exp(min(losses))),
-            "how often each is played": float(np.exp(-(share * np.log(share)).sum())),
-            "nothing known": float(len(plays)),
-        }
-        note = "Between how many tracks it hesitates before each held-out listen (perplexity)."
-        told.append(
-            Comparison("Foretelling the next track", hesitation, lower_is_better=True, note=note, simulated=simulated)
-        )
     return tuple(told)
 
 

@@ -33,7 +33,7 @@ from segue.home import Home, write_text
 from segue.library import Library
 from segue.progress import Progress
 from segue.settings import load_settings
-from segue.types import Outcome, Track
+from segue.types import Track
 
 __all__ = ["run_demo"]
 
@@ -100,13 +100,13 @@ def run_demo(
         name = "simulating listeners, importing their listens" if simulated else "importing your listens"
         with steps(name) as progress:
             listener, listeners = _listens(library, home, history, tracks, styles, until, seed, progress)
-        listens, plays = _heard(library)
+        listens = _heard(library)
         kind = f"listens of {listeners} simulated listeners" if simulated else "listens"
         steps.say(f"{listens:,} {kind}")
 
         with steps("hearing every track, learning from the listens") as progress:
             training = library.train(seed=seed, progress=progress)
-        comparisons = comparisons_of(training.sound, training.taste, plays, simulated=simulated)
+        comparisons = comparisons_of(training.sound)
         facts = facts_of(training.sound, training.taste, listens=listens)
         tables.show_learning(console, comparisons, facts)
 
@@ -242,14 +242,11 @@ def _listens(
     return files[0].stem, len(files)
 
 
-def _heard(library: Library) -> tuple[int, list[int]]:
-    """How many listens there are, and how often each track was heard, skips left out."""
+def _heard(library: Library) -> int:
+    """How many listens there are."""
     from segue.listening.history import load_events, track_ids
 
-    ids = track_ids(library.database)
-    events = load_events(library.database, ids)
-    heard = events.track[~np.isin(events.outcome, (Outcome.SKIPPED, Outcome.FAILED))]
-    return len(events), np.bincount(heard, minlength=len(ids)).tolist()
+    return len(load_events(library.database, track_ids(library.database)))
 
 
 def _sights(library: Library, tracks: Sequence[Track], styles: Sequence[str]) -> tuple[Sight, ...]:

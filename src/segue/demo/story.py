@@ -35,7 +35,6 @@ class Comparison:
     values: Mapping[str, float]
     lower_is_better: bool
     note: str
-    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,13 +42,12 @@ def show_learning(console: Console, comparisons: Sequence[Comparison], facts: Ma
             name,
             f"{value:.3g}",
             "lower is better" if comparison.lower_is_better else "higher is better",
-            SIMULATED if comparison.simulated else "",
         )
         for comparison in comparisons
         for position, (name, value) in enumerate(comparison.values.items())
     ]
     if rows:
-        _show(console, ("measured", "by", "value", "", ""), rows)
+        _show(console, ("measured", "by", "value", ""), rows)
     for name, fact in facts.items():
         console.print(Text(f"  {name}: {fact}", style="dim"), soft_wrap=True)
 

@@ -70,6 +70,15 @@ class TasteModel(ABC, Generic[State]):
     def score(self, state: State, at: int = 0) -> Scores:
         """float32 (tracks,): how fit each track is to come next, at this unix time (0: no time is known)."""
 
+    def skip_chances(self, state: State, at: int, tracks: npt.NDArray[np.int64]) -> Scores:
+        """float32 (n,): how likely each of these tracks is skipped if it comes next; NaN where the model can't tell.
+
+        ``state`` and ``at`` as for ``score``, which tells whether a track comes at all: people pass through many that
+        they skip.
+        """
+        del state, at
+        return np.full(len(tracks), np.nan, dtype=np.float32)
+
     def voices(self, state: State, at: int, tracks: npt.NDArray[np.int64]) -> Mapping[str, Voice]:
         """Which kinds of evidence moved these tracks' scores, for reasons; empty where the model can't tell.
 

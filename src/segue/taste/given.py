@@ -20,9 +20,6 @@ __all__ = ["changed", "numbers", "read_given"]
 Chosen = TypeVar("Chosen")
 Number = int | float
 
-MAY_BE_ZERO = ("finishing",)
-"""Whole numbers that may be 0; of all others there must be 1 at least."""
-
 
 def numbers(settings: Any) -> dict[str, Number]:
     """The settings that are numbers, by name.
@@ -93,9 +90,8 @@ def _wanted(name: str, known: Number, value: Any) -> str:
     if isinstance(known, bool):
         return "" if isinstance(value, bool) else "true or false"
     if isinstance(known, int):
-        least = 0 if name in MAY_BE_ZERO else 1
-        fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
-        return "" if fits else f"a whole number from {least}"
+        fits = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        return "" if fits else "a whole number from 1"
     below = 1 if name.endswith("dropout") else math.inf
     fits = isinstance(value, Number) and not isinstance(value, bool) and 0 <= value < below
     return "" if fits else "a number from 0" + (", below 1" if below == 1 else "")

@@ -1,7 +1,7 @@
 """What the session GRU is told: its settings, and events as the small vocabularies that it has vectors for."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,11 @@ from segue.listening.context import gap_bin, hour_of_week
 from segue.listening.events import Events
 from segue.settings import Size
 
-__all__ = ["COMPLETION_BINS", "DAYS", "HOURS", "GruSettings", "Moments"]
+__all__ = ["COMPLETION_BINS", "DAYS", "HOURS", "CoreName", "GruSettings", "Loss", "Moments", "Order"]
+
+CoreName = Literal["gru", "lstm", "attention", "feed-forward"]
+Loss = Literal["cross-entropy", "bpr-max"]
+Order = Literal["pieces", "sessions"]
 
 Floats = npt.NDArray[np.float32]
 Small = npt.NDArray[np.int8]
@@ -28,9 +32,9 @@ class GruSettings:
     Attributes
     ----------
     width
-        Numbers in the state and in a track's vector.
-    epochs, patience
-        Passes over the events at most, and how many may bring nothing before training stops.
+        Numbers in a state and in a track's vector.
+    epochs
+        Passes over the events.
     learning_rate
         Of Adam, at its highest, for batches of 256 events (it grows with the root of their size); it falls to a tenth
         along the epochs.
@@ -41,26 +45,33 @@ class GruSettings:
     full_softmax_tracks, negatives, negative_power
         Up to so many tracks every track is ranked in training; beyond, so many drawn ones, by plays to this power.
     skip_weight
-        What it counts that a skipped track was not a good answer, against one that was.
-    finishing
-        Passes over everything at the end, the newest listens included.
+        What a skipped track weighs as an answer, against one that was heard.
     piece, batch_events
         Events through which gradients flow, and events in a batch at most: few events come in smaller batches.
+    core
+        What carries the state: ``gru_cores``.
+    loss
+        Cross-entropy of the sampled softmax, or BPR-max over the same negatives (``sampled_softmax``).
+    order
+        ``pieces``: pieces in random order, each from the state its predecessor last ended with, gradients within a
+        piece. ``sessions``: session-parallel as GRU4Rec trains, one event of every piece in a batch at a time, from
+        zero at its beginning, gradients within one event; slower, and there to compare with.
     """
 
     width: int = 64
-    epochs: int = 10
-    patience: int = 2
+    epochs: int = 12
     learning_rate: float = 5e-3
     dropout: float = 0.3
     id_dropout: float = 0.15
     full_softmax_tracks: int = 5_000
     negatives: int = 512
     negative_power: float = 0.75
-    skip_weight: float = 0.3
-    finishing: int = 4
+    skip_weight: float = 0.5
     piece: int = 32
     batch_events: int = 1_024
+    core: CoreName = "gru"
+    loss: Loss = "cross-entropy"
+    order: Order = "pieces"
 
     @classmethod
     def of(cls, size: Size) -> Self:
@@ -73,13 +84,13 @@ class GruSettings:
         """
         match size:
             case "tiny":
-                return cls(width=32, epochs=2, finishing=1)
+                return cls(width=32, epochs=3)
             case "small":
                 return cls()
             case "medium":
-                return cls(width=128, epochs=15, negatives=1_024)
+                return cls(width=128, negatives=2_048)
             case "large":
-                return cls(width=256, epochs=20, negatives=2_048, full_softmax_tracks=20_000)
+                return cls(width=256, negatives=2_048, full_softmax_tracks=20_000)
 
 
 class Moments(NamedTuple):

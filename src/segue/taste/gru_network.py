@@ -1,4 +1,4 @@
-"""The session GRU's network in torch: tensors in, tensors out. It knows no ids, files or listeners.
+"""The session model's network in torch: tensors in, tensors out. It knows no ids, files or listeners.
 
 ``gru`` says what it computes and serves the same in NumPy; a test holds the two together. Here stands only what
 training adds: dropout, and hiding ids so that sounds learn to stand for them.
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segue.listening.context import GAP_BINS
+from segue.taste.gru_cores import make_core
 from segue.taste.gru_inputs import COMPLETION_BINS, DAYS, HOURS, GruSettings
 from segue.types import Outcome
 
@@ -30,7 +31,7 @@ class SessionNetwork(nn.Module):
     sounds
         float32 (tracks, dim): rows without a sound are zero; dim 0 where there is no sound at all.
     settings
-        Width and dropouts.
+        Core, width and dropouts.
     """
 
     sounds: Tensor
@@ -44,17 +45,20 @@ class SessionNetwork(nn.Module):
         self.id = nn.Parameter(torch.randn(len(plays), width) * ID_SCALE)
         self.bias = nn.Parameter(torch.from_numpy(popularity))
         self.cold_bias = nn.Parameter(torch.tensor([popularity.min(initial=0.0)]))
-        self.register_buffer("sounds", torch.from_numpy(sounds))
-        self.register_buffer("sounding", torch.from_numpy(np.any(sounds != 0, axis=1)))
+        self.register_buffer("sounds", torch.from_numpy(sounds), persistent=False)
+        self.register_buffer("sounding", torch.from_numpy(np.any(sounds != 0, axis=1)), persistent=False)
         self.tower = nn.Parameter(torch.randn(sounds.shape[1], width) * TOWER_SCALE)
         self.action = nn.Parameter(torch.zeros(len(Outcome), width))
         self.completion = nn.Parameter(torch.zeros(COMPLETION_BINS, width))
         self.gap = nn.Parameter(torch.zeros(GAP_BINS, width))
         self.norm = nn.LayerNorm(width)
-        self.unit = nn.GRU(width, width, batch_first=True)
+        self.core = make_core(settings.core, width, settings.piece)
         self.now_gap = nn.Parameter(torch.zeros(GAP_BINS, 2 * width))
         self.now_hour = nn.Parameter(torch.zeros(HOURS + 1, 2 * width))
         self.now_day = nn.Parameter(torch.zeros(DAYS + 1, 2 * width))
+        self.skip_track = nn.Linear(width, width)
+        self.skip_mood = nn.Linear(width, 1)
+        nn.init.zeros_(self.skip_track.weight)
         self.drop = nn.Dropout(settings.dropout)
 
     def tracks(self, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -69,43 +73,35 @@ class SessionNetwork(nn.Module):
             bias = torch.where(kept, bias, self.cold_bias)
         return ids + self.sounds[chosen] @ self.tower, bias
 
-    def forward(self, vectors: Tensor, moments: list[Tensor], before: Tensor) -> tuple[Tensor, Tensor]:
-        """States after each event and queries for it, float32 (batch, length, width) both.
+    def follow(self, vectors: Tensor, moments: list[Tensor], before: Tensor) -> tuple[Tensor, Tensor]:
+        """What each event leaves to ask with, float32 (batch, length, width), and the states after the last.
 
         Parameters
         ----------
         vectors
             float32 (batch, length, width): the tracks of the events.
         moments
-            int64 (batch, length) each, in the order of ``gru.Moments``.
+            int64 (batch, length) each, in the order of ``gru_inputs.Moments``.
         before
-            float32 (batch, width): the states before the first event.
+            float32 (batch, size of the core): the states before the first event.
         """
-        action, completion, gap, hour, day = moments
+        action, completion, gap, _, _ = moments
         event = self.norm(vectors + self.action[action] + self.completion[completion] + self.gap[gap])
-        states, _ = self.unit(self.drop(event), before[None])
-        earlier = torch.cat([before[:, None], states[:, :-1]], dim=1)
+        outputs, after = self.core(self.drop(event), before)
+        return outputs, after
+
+    def ask(self, outputs: Tensor, moments: list[Tensor]) -> Tensor:
+        """Queries for what comes at these moments, float32 (batch, length, width), from what was left before them."""
+        _, _, gap, hour, day = moments
         scale, shift = (self.now_gap[gap] + self.now_hour[hour] + self.now_day[day]).chunk(2, dim=2)
-        return states, self.drop(earlier * (1 + scale) + shift)
+        queries: Tensor = self.drop(outputs * (1 + scale) + shift)
+        return queries
+
+    def skips(self, queries: Tensor, vectors: Tensor) -> Tensor:
+        """float32 (n,): logits of the chance that each query's track is skipped; ``vectors`` float32 (n, width)."""
+        logits: Tensor = (self.skip_track(queries) * vectors).sum(dim=1) + self.skip_mood(queries)[:, 0]
+        return logits
 
     def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
-        """A copy of every weight, under the names that ``gru.SHAPES`` lists."""
-        named: dict[str, Tensor] = {
-            "id": self.id,
-            "bias": self.bias,
-            "cold_bias": self.cold_bias,
-            "tower": self.tower,
-            "action": self.action,
-            "completion": self.completion,
-            "gap": self.gap,
-            "norm_scale": self.norm.weight,
-            "norm_shift": self.norm.bias,
-            "input_weight": self.unit.get_parameter("weight_ih_l0"),
-            "input_bias": self.unit.get_parameter("bias_ih_l0"),
-            "hidden_weight": self.unit.get_parameter("weight_hh_l0"),
-            "hidden_bias": self.unit.get_parameter("bias_hh_l0"),
-            "now_gap": self.now_gap,
-            "now_hour": self.now_hour,
-            "now_day": self.now_day,
-        }
-        return {name: tensor.detach().clone().numpy() for name, tensor in named.items()}
+        """A copy of every weight under its name here, which ``gru.SHAPES`` lists."""
+        return {name: tensor.detach().clone().numpy() for name, tensor in self.named_parameters()}

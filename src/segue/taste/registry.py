@@ -2,9 +2,10 @@
 
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from segue.errors import BadInput, DamagedHome, NotFound
 from segue.listening.events import Items
@@ -13,6 +14,9 @@ from segue.taste.contract import TasteModel
 from segue.taste.files import read_card
 from segue.taste.given import changed
 
+if TYPE_CHECKING:
+    from segue.taste.gru_inputs import CoreName
+
 __all__ = ["MODELS", "load_model", "make", "model_class", "settings_of"]
 
 MODELS = {
@@ -20,6 +24,8 @@ MODELS = {
     "sound": "segue.taste.sound:Sound",
     "rules": "segue.taste.rules:Rules",
     "gru": "segue.taste.gru:SessionGru",
+    "lstm": "segue.taste.gru:SessionLstm",
+    "sasrec": "segue.taste.gru:SasRec",
     "gru-memory": "segue.taste.blend:GruMemory",
     "blend": "segue.taste.blend:Blend",
     "ease": "segue.taste.ease:Ease",
@@ -37,6 +43,10 @@ MODELS = {
     "recvae": "segue.taste.vae:RecVae",
 }
 """Where each model's class stands."""
+
+
+CORES: Mapping[str, "CoreName"] = {"gru": "gru", "lstm": "lstm", "sasrec": "attention"}
+"""What carries the state in each session model."""
 
 
 def model_class(name: str) -> type[TasteModel[Any]]:
@@ -92,10 +102,10 @@ def settings_of(name: str, size: Size = "small") -> Any:
     >>> settings_of("gru", "tiny").width, settings_of("rules")
     (32, None)
     """
-    if name == "gru":
+    if name in CORES:
         from segue.taste.gru_inputs import GruSettings
 
-        return GruSettings.of(size)
+        return replace(GruSettings.of(size), core=CORES[name])
     if name in {"blend", "gru-memory"}:
         from segue.taste.blend_inputs import MEMORY_PARTS, PARTS, BlendSettings
 

@@ -8,8 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-__all__ = ["log_softmax"]
+__all__ = ["BPR_REGULARISATION", "bpr_max", "log_softmax"]
+
+
+BPR_REGULARISATION = 0.1
+"""λ of BPR-max: what keeps the negatives' scores near zero."""
 
 
 def log_softmax(queries: Tensor, table: Tensor, bias: Tensor, target: Tensor, negatives: Tensor | None) -> Tensor:
@@ -28,6 +33,19 @@ def log_softmax(queries: Tensor, table: Tensor, bias: Tensor, target: Tensor, ne
         logits = queries @ table.T + bias
         return torch.as_tensor(logits.gather(1, target[:, None])[:, 0] - logits.logsumexp(dim=1))
     return torch.as_tensor(_Sampled.apply(queries, table, bias, target, negatives))  # type: ignore[no-untyped-call]
+
+
+def bpr_max(queries: Tensor, table: Tensor, bias: Tensor, target: Tensor, negatives: Tensor) -> Tensor:
+    """float32 (queries,): the BPR-max loss, -log Σ s_j σ(r_i - r_j) + λ Σ s_j r_j² with s the softmax of negatives.
+
+    Hidasi & Karatzoglou 2018, equation 10; shapes as in ``log_softmax``, and an answer among its negatives is left out.
+    """
+    true = (queries * table[target]).sum(dim=1) + bias[target]
+    others = queries @ table[negatives].T + bias[negatives]
+    hit = negatives == target[:, None]
+    share = others.masked_fill(hit, -torch.inf).log_softmax(dim=1).masked_fill(hit, -torch.inf)
+    won = torch.logsumexp(share + functional.logsigmoid(true[:, None] - others), dim=1)
+    return torch.as_tensor(BPR_REGULARISATION * (share.exp() * others.square()).sum(dim=1) - won)
 
 
 class _Sampled(torch.autograd.Function):

@@ -79,12 +79,12 @@ def _gru(settings: GruSettings, problem: Problem) -> dict[str, Range]:
         "width": _around(settings.width, 2),
         "learning_rate": _around(settings.learning_rate, 4),
         "dropout": Range(0.0, max(MOST_DROPPED, settings.dropout)),
-        "finishing": Range(0, max(4, 2 * settings.finishing)),
+        "epochs": _around(settings.epochs, 2),
     }
     if len(np.unique(problem.train.track)) > settings.full_softmax_tracks:
         found["negatives"] = _around(settings.negatives, 4)
     else:
-        found["epochs"] = _around(settings.epochs, 2)
+        found["batch_events"] = _around(settings.batch_events, 4)
     if (problem.train.outcome == int(Outcome.SKIPPED)).any():
         found["skip_weight"] = Range(0.0, max(1.0, settings.skip_weight))
     else:
