@@ -10,6 +10,9 @@ DATA holds ``listening/listens.parquet`` (listener, played_at or ended_at, artis
 * ``dev-train``, ``dev-test``: TRAIN parted once more, a person's last 15 % held out. Constants are chosen here.
 * ``playlists``: all of them; ``playlists-train``, ``playlists-test``: parted as ``segue evaluate --split playlist``
   parts them with seed 0; ``playlists-dev-train``, ``playlists-dev-test``: with seed 1, to choose constants on.
+* ``listens-tags``, ``playlists-tags``, if DATA holds ``listening/artist_tags.parquet``: a vector for every track whose
+  artist has tags, for ``--vectors``. No audio comes with the listens, and this stands in its place: it says of a track
+  nobody has played what may be said, and no more than its artist's name.
 
 A track is its artist and title in lower case, since exports share no id. One is as long as it was ever played, and at
 least a minute; under 30 seconds is a skip. Listener L1 begins on 27 February 2022: what is older is a sparse sample.
@@ -20,7 +23,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import svds
 
 from segue.cli.screen import complain
 from segue.errors import BadInput, NotFound, SegueError
@@ -28,6 +34,9 @@ from segue.evaluate.splits import split_by_playlist
 from segue.listening.tables import read_tables
 
 __all__ = ["listens", "make", "part"]
+
+TAG_NUMBERS = 64
+"""Of a tag vector."""
 
 TEST_SHARE, DEV_SHARE = 0.2, 0.15
 SKIPPED_UNDER_MS = 30_000
@@ -65,6 +74,26 @@ def part(frame: pl.DataFrame, share: float) -> tuple[pl.DataFrame, pl.DataFrame]
     return frame.filter(~last), frame.filter(last).with_columns(target=pl.lit(value=True))
 
 
+def tag_vectors(tracks: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
+    """The columns track and vector: the artist's tags, weighed by TF-IDF and brought to few numbers (LSA).
+
+    Deerwester et al. 1990, "Indexing by latent semantic analysis"; the decomposition starts from a fixed vector.
+    """
+    tags = tags.with_columns(pl.col("artist").str.to_lowercase()).group_by("artist", "tag").agg(pl.col("count").sum())
+    tags = tags.sort("artist", "tag")
+    artists, row = np.unique(tags["artist"].to_numpy(), return_inverse=True)
+    _, column = np.unique(tags["tag"].to_numpy(), return_inverse=True)
+    used = np.bincount(column)
+    weight = np.log1p(tags["count"].to_numpy()) * np.log(len(artists) / used)[column]
+    table = csr_array((weight, (row, column)), shape=(len(artists), len(used)))
+    left, strength, _ = svds(table, k=TAG_NUMBERS, v0=np.ones(min(table.shape)))
+    numbers = left * strength
+    numbers /= np.maximum(np.linalg.norm(numbers, axis=1, keepdims=True), 1e-9)
+    frame = pl.DataFrame({"artist": artists, "vector": numbers.astype(np.float32)})
+    own = tracks.select("track", pl.col("artist").str.to_lowercase()).unique("track", keep="first", maintain_order=True)
+    return own.join(frame, on="artist", how="inner", maintain_order="left").select("track", "vector")
+
+
 def make(data: Path, to: Path) -> dict[str, int]:
     """Write the tables; return the number of rows of each.
 
@@ -89,6 +118,10 @@ def make(data: Path, to: Path) -> dict[str, int]:
         for kind, seed in (("playlists", FINAL_SEED), ("playlists-dev", CHOOSING_SEED)):
             split = split_by_playlist(read_tables([to / "playlists.parquet"], ("playlist",))[0], seed=seed)
             tables |= {f"{kind}-train": split.train.given.drop("target"), f"{kind}-test": split.test.given}
+        if (data / "listening" / "artist_tags.parquet").is_file():
+            tags = pl.read_parquet(data / "listening" / "artist_tags.parquet")
+            tables["listens-tags"] = tag_vectors(pl.concat([train, test.drop("target")]), tags)
+            tables["playlists-tags"] = tag_vectors(tables["playlists"], tags)
         for name, table in tables.items():
             table.write_parquet(to / f"{name}.parquet")
     except (pl.exceptions.PolarsError, OSError) as error:
