@@ -80,6 +80,11 @@ class Resampler:
         return self._form_of(frame) == self._form
 
     @property
+    def stereo_power(self) -> tuple[float, float]:
+        """Sums of squares of what was mixed so far: of the mean of two channels, and of half their difference."""
+        return self._mixer.middle, self._mixer.side
+
+    @property
     def pending(self) -> int:
         """How many samples of the file were pushed and not yet pulled."""
         return self._gathered.samples
@@ -133,6 +138,7 @@ class _Mixer:
         self._time_base = Fraction(1, frame.sample_rate)
         plain = frame.layout.name in ("mono", "stereo") and self._scale
         self._graph = None if plain else self._mixing(frame)
+        self.middle = self.side = 0.0
 
     def _mixing(self, frame: AudioFrame) -> av.filter.Graph:
         """At one rate FFmpeg's resampler holds nothing back."""
@@ -166,6 +172,9 @@ class _Mixer:
         left, right = sound if len(sound) == 2 else (sound[0, 0::2], sound[0, 1::2])
         np.add(left, right, out=into, dtype=np.float32)
         into *= np.float32(self._scale / 2)
+        between = np.subtract(left, right, dtype=np.float32)
+        self.middle += float(into @ into)
+        self.side += float(between @ between) * (self._scale / 2) ** 2
 
 
 def _mean(channels: int) -> str:
