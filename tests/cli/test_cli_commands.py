@@ -41,8 +41,8 @@ def test_import_twice_counts_once(run: Run, own: Any) -> None:
 
 def test_train_again_does_nothing_again(run: Run, own: Any) -> None:
     result = run(own.home, "train", "--size", "tiny", "--json").json
-    assert set(result) == {"sound", "taste", "tracks", "embedded", "listens", "seconds", "adapting"}
-    assert (result["tracks"], result["embedded"]) == (16, 16)
+    assert set(result) == {"sound", "taste", "tracks", "embedded", "described", "listens", "seconds", "adapting"}
+    assert (result["tracks"], result["embedded"], result["described"]) == (16, 16, 16)
     for name in ("ears", "blend"):
         assert [place.name for place in (own.home / "models" / name).iterdir()] == ["0001"]
     assert "Trained" in run(own.home, "train", "--size", "tiny").out
