@@ -138,6 +138,7 @@ class _Mixer:
         self._time_base = Fraction(1, frame.sample_rate)
         plain = frame.layout.name in ("mono", "stereo") and self._scale
         self._graph = None if plain else self._mixing(frame)
+        self._pair = self._channels == 2 and self._scale > 0
         self.middle = self.side = 0.0
 
     def _mixing(self, frame: AudioFrame) -> av.filter.Graph:
@@ -160,18 +161,21 @@ class _Mixer:
         """Fill ``into``, float32 (samples,), with what the block sounds like."""
         assert block is not None
         assert block.samples == len(into)
+        sound = block.to_ndarray() if self._graph is None or self._pair else None
         if self._graph is not None:
             block.pts, block.time_base = 0, self._time_base
             self._graph.push(block)
             into[:] = cast("AudioFrame", self._graph.pull()).to_ndarray()[0]
-            return
-        sound = block.to_ndarray()
+            if sound is None:
+                return
+        assert sound is not None
         if self._channels == 1:
             np.multiply(sound[0], self._scale, out=into, dtype=np.float32)
             return
         left, right = sound if len(sound) == 2 else (sound[0, 0::2], sound[0, 1::2])
-        np.add(left, right, out=into, dtype=np.float32)
-        into *= np.float32(self._scale / 2)
+        if self._graph is None:
+            np.add(left, right, out=into, dtype=np.float32)
+            into *= np.float32(self._scale / 2)
         between = np.subtract(left, right, dtype=np.float32)
         self.middle += float(into @ into)
         self.side += float(between @ between) * (self._scale / 2) ** 2

@@ -20,6 +20,9 @@ COMPRESSION = 10.0
 """Peaks count by the logarithm of their height, down to a tenth of the loudest of their window."""
 LEAST = 1e-3
 """Lines below this share of their frame's highest are no peaks."""
+PROMINENCE, REACH = 1.3, 2
+"""A peak exceeds one of the lines so far from it by this factor: what is flat, as a click is, has no pitch."""
+OFFSETS = (-REACH, -1, 0, 1, REACH)
 A4 = 69
 """Its number in MIDI, where C is 0 in every octave."""
 
@@ -67,10 +70,11 @@ def chroma_of(spectrum: Floats) -> Numbers:
 def _peaks(spectrum: Floats) -> tuple[npt.NDArray[np.intp], Numbers, Numbers]:
     """Frame, frequency and height of each peak, between the lines by a parabola through the logarithms."""
     first, last = int(LOWEST_HZ / LINE_HZ), int(HIGHEST_HZ / LINE_HZ)
-    around = spectrum[:, first - 1 : last + 1]
-    below, at, above = around[:, :-2], around[:, 1:-1], around[:, 2:]
+    around = spectrum[:, first - REACH : last + REACH]
+    lower, below, at, above, higher = (around[:, REACH + off : last - first + REACH + off] for off in OFFSETS)
     floor = np.maximum(LEAST * around.max(1, keepdims=True), np.finfo(np.float32).tiny)
-    frame, line = np.nonzero((at > below) & (at >= above) & (at > floor))
+    stands_out = at > PROMINENCE * np.minimum(lower, higher)
+    frame, line = np.nonzero((at > below) & (at >= above) & (at > floor) & stands_out)
     tiny = np.finfo(np.float32).tiny
     left, middle, right = (np.log(side[frame, line].astype(np.float64) + tiny) for side in (below, at, above))
     curved = left - 2 * middle + right

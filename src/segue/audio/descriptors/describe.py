@@ -107,7 +107,7 @@ class _Gathered:
         if not heard:
             return Descriptors(whole=whole)
         strength = np.stack([self._strengths[place] for place in heard])
-        pulse = pulse_of(strength)
+        pulse = pulse_of(strength, length_s)
         return Descriptors(
             tempo_bpm=pulse.tempo_bpm,
             other_tempo_bpm=pulse.other_bpm,

@@ -19,8 +19,8 @@ PROFILES = (
 """How often each degree sounds in major and in minor (Albrecht and Shanahan, Music Perception 31, 2013)."""
 SURE = 18.0
 """How steeply likelihood rises with correlation; fitted to pieces of known key."""
-FLAT = 0.2
-"""Pitch classes that differ less than this (their deviation over their mean) are noise: that has .09 to .15, music .33
+FLAT = 0.25
+"""Pitch classes that differ less than this (their deviation over their mean) are noise: that has .09 to .16, music .38
 and more."""
 FEWEST_CLASSES = 3.0
 """Fewer pitch classes than this (the exponential of their entropy) are a tone or an interval, and no key."""

@@ -5,6 +5,7 @@ spectrum at the beat and at every fraction: what is high in both is the beat (Pe
 for moderate tempi, log-normal as in Ellis (JNMR 36, 2007), decides between a tempo and its double.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,13 +50,15 @@ class Pulse:
     clarity: float | None = None
 
 
-def pulse_of(strength: Floats) -> Pulse:
+def pulse_of(strength: Floats, length_s: float = math.inf) -> Pulse:
     """The pulse of a piece.
 
     Parameters
     ----------
     strength
         float32 (windows, frames): see ``onset_strength``. Windows without onsets say nothing.
+    length_s
+        How long the piece is: of a short one the windows overlap, and what they agree on is no proof.
 
     Examples
     --------
@@ -76,7 +79,7 @@ def pulse_of(strength: Floats) -> Pulse:
     correlation *= frames / (frames - np.arange(frames)) / correlation[0]
     first, last = (round(period_s * STRENGTH_RATE_HZ) for period_s in PERIODS_S)
     clarity = float(correlation[first : last + 1].max())
-    if clarity < SIGNIFICANT / np.sqrt(heard.size):
+    if clarity < SIGNIFICANT / np.sqrt(min(heard.size, length_s * STRENGTH_RATE_HZ)):
         return Pulse(clarity=max(clarity, 0.0))
     bpm, score = _scores(correlation, np.sqrt(power))
     peaks = np.flatnonzero((score > np.pad(score, 1)[:-2]) & (score >= np.pad(score, 1)[2:]))
