@@ -6,7 +6,7 @@ from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from segue.audio.mel import HOP, RATE_HZ
 
-__all__ = ["STRENGTH_RATE_HZ", "onset_strength", "onsets_per_s"]
+__all__ = ["STRENGTH_RATE_HZ", "onset_count", "onset_strength", "onsets_per_s"]
 
 STRENGTH_RATE_HZ = RATE_HZ / HOP
 """62.5 values a second."""
@@ -39,7 +39,12 @@ def onset_strength(power: Floats) -> Floats:
 
 
 def onsets_per_s(strength: Floats) -> float:
-    """How many onsets a second there are: peaks that stand out from the quarter second around them.
+    """How many onsets a second there are (see ``onset_count``)."""
+    return onset_count(strength) / strength.size * STRENGTH_RATE_HZ
+
+
+def onset_count(strength: Floats) -> int:
+    """How many onsets there are: peaks that stand out from the quarter second around them.
 
     Soft notes under loud ones are missed, and a hiss has its accidents (3 a second).
 
@@ -50,5 +55,4 @@ def onsets_per_s(strength: Floats) -> float:
     """
     top = maximum_filter1d(strength, APART_FRAMES, axis=1, mode="constant")
     around = uniform_filter1d(strength, AROUND_FRAMES, axis=1, mode="nearest")
-    peaks = (strength == top) & (strength > FACTOR * around + RISE)
-    return float(peaks.sum() / strength.size * STRENGTH_RATE_HZ)
+    return int(((strength == top) & (strength > FACTOR * around + RISE)).sum())

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import irfft, rfft
 
-from segue.audio.descriptors.onsets import STRENGTH_RATE_HZ
+from segue.audio.descriptors.onsets import STRENGTH_RATE_HZ, onset_count
 
 __all__ = ["Pulse", "pulse_of"]
 
@@ -33,6 +33,8 @@ LEAST_STRENGTH = 1e-3
 """A mean rise below this is the numerical noise of a steady tone."""
 SIGNIFICANT = 6.0
 """Standard deviations of the autocorrelation of noise (Bartlett 1946: 1/√n) that a pulse must exceed."""
+FEWEST_ONSETS = 6
+"""Fewer things happen at some distance from one another, and it means nothing."""
 PERIODS_S = (0.25, 1.5)
 """Periods that are felt as a pulse (240 to 40 a minute)."""
 
@@ -69,7 +71,7 @@ def pulse_of(strength: Floats, length_s: float = math.inf) -> Pulse:
     """
     heard = strength[strength.mean(1) > LEAST_STRENGTH].astype(np.float64)
     frames = strength.shape[1]
-    if not len(heard) or frames < 2 * PERIODS_S[1] * STRENGTH_RATE_HZ:
+    if not len(heard) or onset_count(strength) < FEWEST_ONSETS or frames < 2 * PERIODS_S[1] * STRENGTH_RATE_HZ:
         return Pulse()
     heard -= heard.mean(1, keepdims=True)
     power = np.abs(rfft(heard, N_FFT, axis=1)) ** 2
