@@ -103,6 +103,25 @@ def test_a_tone_is_as_loud_in_windows_as_the_standard_says(
         assert describe_file(path, whole=whole).loudness_lufs == pytest.approx(expected, abs=0.1)
 
 
+def test_more_than_two_channels_are_measured_from_the_whole_file_only(make_sound: MakeSound, tmp_path: Path) -> None:
+    """Case 6 of EBU Tech 3341, as a file of six channels whose fourth, the low one, counts nothing."""
+    time_s = np.arange(20 * 48_000) / 48_000
+    levels = np.array([-28, -28, -24, -10, -30, -30])
+    y = (10 ** (levels[:, None] / 20) * np.sin(2 * np.pi * 1000 * time_s)).astype(np.float32)
+    path = make_sound(tmp_path / "surround.wav", samples=y, rate_hz=48_000, codec="float")
+    assert describe_file(path).loudness_lufs is None
+    assert describe_file(path, whole=True).loudness_lufs == pytest.approx(-23, abs=0.1)
+
+
+@pytest.mark.parametrize("rate_hz", [1000, 3300, 8000, 192_000])
+def test_odd_rates(make_sound: MakeSound, tmp_path: Path, rate_hz: int) -> None:
+    path = make_sound(tmp_path / "odd.wav", seconds=5, rate_hz=rate_hz, noise=1)
+    windows, whole = describe_file(path), describe_file(path, whole=True)
+    assert finite(windows)
+    assert finite(whole)
+    assert windows.loudness_lufs == pytest.approx(whole.loudness_lufs, abs=2)
+
+
 @pytest.mark.parametrize("gain_db", [-30.0, -6.0, 6.0])
 def test_gain_moves_loudness_and_nothing_else(make_sound: MakeSound, tmp_path: Path, gain_db: float) -> None:
     y = piece(70) * 0.4

@@ -6,6 +6,7 @@ and summed up at the end: so that a whole file of any length fits into memory, a
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -51,7 +52,9 @@ def describe_excerpts(excerpts: Excerpts, power: Floats | None = None) -> Descri
     gathered.add(y, power)
     # One channel that plays from both sides is twice as loud, and what differs between them is in no mean of them.
     both = 2 * (1 + excerpts.side) if excerpts.channels > 1 else 1
-    return gathered.sum_up(both * window_powers(y, RATE_HZ), excerpts.length_s, whole=False)
+    found = gathered.sum_up(both * window_powers(y, RATE_HZ), excerpts.length_s, whole=False)
+    # How much more than two channels lose in their mean is not known.
+    return found if excerpts.channels <= 2 else replace(found, loudness_lufs=None)
 
 
 def describe_file(path: str | os.PathLike[str], *, whole: bool = False) -> Descriptors:

@@ -29,6 +29,7 @@ WEIGHTS = {
 """By number of channels, in FFmpeg's order (left, right, centre, low, surrounds); all others count fully."""
 
 SHELF_HZ, SHELF_DB, SHELF_Q = 1681.974450955533, 3.999843853973347, 0.7071752369554196
+LEAST_RATE_HZ = 4000
 HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 """The analogue filters behind the coefficients that BS.1770 gives for 48 kHz (De Man, AES 145, 2018)."""
 
@@ -41,7 +42,8 @@ def k_weighting(rate_hz: int) -> Floats:
     """float64 (2, 6): the K-weighting filter for this rate, as second-order sections (BS.1770-5, annex 1).
 
     A shelf that raises what is above 2 kHz by 4 dB, as a head does, and a high pass. Both are bilinear transforms of
-    analogue filters; at 48 kHz they are those of the standard's tables 1 and 2.
+    analogue filters; at 48 kHz they are those of the standard's tables 1 and 2. Rates below 4 kHz have no room for the
+    shelf, and nothing that it would raise.
 
     Examples
     --------
@@ -62,7 +64,7 @@ def k_weighting(rate_hz: int) -> Floats:
     k = math.tan(math.pi * HIGH_PASS_HZ / rate_hz)
     below = 1 + k / HIGH_PASS_Q + k * k
     high_pass = [1.0, -2.0, 1.0, 1.0, 2 * (k * k - 1) / below, (1 - k / HIGH_PASS_Q + k * k) / below]
-    sections = np.array([shelf, high_pass])
+    sections = np.array([shelf if rate_hz >= LEAST_RATE_HZ else [1.0, 0.0, 0.0, 1.0, 0.0, 0.0], high_pass])
     sections.setflags(write=False)
     return sections
 

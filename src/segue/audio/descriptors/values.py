@@ -26,7 +26,8 @@ class Descriptors:
         The key of most of it (see ``Key``).
     loudness_lufs
         Integrated loudness in LUFS (ITU-R BS.1770-5). From the eight windows it is an estimate: they are a part of the
-        track, mixed to one channel, without what lies above 8 kHz. ``docs/evaluation.md`` says how far it is off.
+        track, mixed to one channel, without what lies above 8 kHz (``docs/evaluation.md`` says how far it is off).
+        Of more than two channels only the whole file tells it.
     loudness_range_lu
         How far soft and loud parts lie apart, in LU (EBU Tech 3342); None under a minute, of which it can't say much.
     brightness_hz
