@@ -5,8 +5,9 @@ python -m benchmarks.analysis PATH [PATH ...] --scale 100,300 [--json]
 
 Each contender runs in a process of its own and they take turns, file by file, so that a busy machine is as bad for
 both. The first file is analysed once before anything is measured. Segue: identity, tags, decoding, log-mels, vector,
-and writing it. bliss-audio: ``Song(path)``, which reads tags, decodes the whole file and computes its features. The
-floor, measured in the same turns, is FFmpeg's decoding of the same eight windows with nothing done to the samples.
+writing it, and descriptors. bliss-audio: ``Song(path)``, which reads tags, decodes the whole file and computes its
+features. The floor, measured in the same turns, is FFmpeg's decoding of the same eight windows with nothing done to the
+samples.
 
 ``--codecs`` measures four-minute copies of each file, one a codec. ``--scale`` hears libraries of so many tracks, cut
 out of the files (100 takes a minute of both cores, 5,000 an hour and 3 GB of temporary space).
@@ -24,8 +25,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-STAGES = ("identity", "tags", "floor", "decode", "mel", "encode", "write", "vector", "all")
-"""``floor`` is no part of the others; ``vector`` is from decoding to writing, ``all`` has identity and tags too."""
+STAGES = ("identity", "tags", "floor", "decode", "mel", "encode", "write", "vector", "describe", "all")
+"""``floor`` is no part of the others; ``vector`` is from decoding to writing; ``all`` is everything but the floor."""
 BATCH_TRACKS = 64
 """Vectors that a library writes at once."""
 INSTALL = "pip install 'segue[bench]' (or give --bliss-python an interpreter that has it)"
@@ -95,8 +96,9 @@ def serve(encoder_directory: str) -> None:
     """Segue's side: the stages one after the other, in this process."""
     from importlib.metadata import version
 
-    from segue.audio.decode import read_windows
-    from segue.audio.mel import log_mel
+    from segue.audio.decode import read_excerpts
+    from segue.audio.descriptors.describe import describe_excerpts
+    from segue.audio.mel import in_pairs, log_levels, mel_power
     from segue.catalogue.identity import identify
     from segue.catalogue.tags import read_tags
     from segue.encoders.registry import load_encoder
@@ -125,13 +127,17 @@ def serve(encoder_directory: str) -> None:
             timed("identity", lambda: identify(path))  # noqa: B023 (called at once)
             timed("tags", lambda: read_tags(path))  # noqa: B023
             timed("floor", lambda: decode_alone(path))  # noqa: B023
-            y = timed("decode", lambda: read_windows(path))  # noqa: B023
-            mels = timed("mel", lambda: log_mel(y))  # noqa: B023
+            excerpts = timed("decode", lambda: read_excerpts(path))  # noqa: B023
+            before = cpu_now()
+            power = mel_power(excerpts.y)
+            mels = in_pairs(log_levels(power))
+            cpu_s["mel"] = cpu_now() - before
             vector = timed("encode", lambda: encoder.encode(mels))  # noqa: B023
+            timed("describe", lambda: describe_excerpts(excerpts, power))  # noqa: B023
             timed("write", lambda: store.append(ids, [vector] * BATCH_TRACKS))  # noqa: B023
             cpu_s["write"] /= BATCH_TRACKS
             cpu_s["vector"] = sum(cpu_s[stage] for stage in ("decode", "mel", "encode", "write"))
-            cpu_s["all"] = cpu_s["identity"] + cpu_s["tags"] + cpu_s["vector"]
+            cpu_s["all"] = sum(cpu_s[stage] for stage in ("identity", "tags", "vector", "describe"))
         except UnreadableAudio as error:
             problem = str(error)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["MODES", "STYLES", "Mode", "Style", "compose"]
+__all__ = ["MODES", "STEPS", "STYLES", "Mode", "Score", "Style", "compose"]
 
 Mode = Literal["major", "minor"]
 MODES: tuple[Mode, ...] = ("major", "minor")
@@ -202,7 +202,7 @@ def compose(style: Style, tonic: int, mode: Mode, tempo_bpm: float, *, duration_
     rng = random.Random(seed)
     steps = len(style.bass)
     bars = max(1, round(duration_s * tempo_bpm / 60 * STEPS / steps))
-    piece = _Piece(rng, style.swing)
+    piece = Score(rng, style.swing)
     for channel, programs in enumerate((BASSES, CHORDS, TUNES)):
         piece.program(channel, rng.choice(programs))
     tune = 7 * 5  # a degree of the scale, counted from the tonic's lowest note
@@ -247,17 +247,27 @@ def _held(pattern: str) -> list[tuple[int, int]]:
     return [(begin, end - begin) for begin, end in zip(begins, ends, strict=True)]
 
 
-class _Piece:
-    """The events so far; times are in steps from the start."""
+class Score:
+    """The notes so far, and the file they make; times are in steps from the start.
+
+    Parameters
+    ----------
+    rng
+        How hard each note is struck varies with it.
+    swing
+        Where in the beat its second half begins.
+    """
 
     def __init__(self, rng: random.Random, swing: float) -> None:
         self._rng, self._swing = rng, swing
         self._events: list[tuple[int, int, bytes]] = []
 
     def program(self, channel: int, program: int) -> None:
+        """Give a channel its instrument (General MIDI, counted from 0)."""
         self._events.append((0, 0, bytes([0xC0 | channel, program])))
 
     def note(self, channel: int, pitch: int, step: int, length: int, velocity: int) -> None:
+        """Play a note, struck about so hard."""
         struck = velocity + self._rng.randint(-10, 10)
         begin, end = self._tick(step), self._tick(step + length) - TICKS // 32
         # at one time what ends comes before what begins
@@ -265,6 +275,7 @@ class _Piece:
         self._events.append((end, 1, bytes([0x80 | channel, pitch, 0])))
 
     def file(self, tempo_bpm: float, steps: int) -> bytes:
+        """A standard MIDI file of so many steps."""
         tempo = b"\xff\x51\x03" + round(60e6 / tempo_bpm).to_bytes(3, "big")
         events = [(0, 0, tempo), *self._events, (self._tick(steps), 3, b"\xff\x2f\x00")]
         track, now = bytearray(), 0

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from benchmarks.composer import MODES, STYLES, Mode, compose
 from segue.errors import NotReady, UnreadableAudio
 
-__all__ = ["DISTORTIONS", "KEYS", "PIECES", "Piece", "distorted", "tempo_key_set"]
+__all__ = ["DISTORTIONS", "KEYS", "PIECES", "Piece", "distorted", "render", "synthesiser", "tempo_key_set"]
 
 Samples = npt.NDArray[np.float32]
 
@@ -185,14 +185,7 @@ def tempo_key_set(folder: Path, *, count: int = PIECES, seed: int = 0) -> list[P
     NotReady
         fluidsynth or a soundfont is not installed; the message says what to install.
     """
-    program = shutil.which("fluidsynth")
-    found = {name: next((at / name for at in SOUNDFONT_FOLDERS if (at / name).is_file()), None) for name in SOUNDFONTS}
-    fonts = [font for font in found.values() if font is not None]
-    absent = [*([] if program else ["fluidsynth"]), *(name for name, font in found.items() if font is None)]
-    if program is None or absent:
-        raise NotReady(
-            f"the simulated pieces are rendered by external programs; {', '.join(absent)} missing: {INSTALL}"
-        )
+    program, fonts = synthesiser()
     folder.mkdir(parents=True, exist_ok=True)
     lowest, highest = TEMPO_BPM
     pieces = []
@@ -208,12 +201,38 @@ def tempo_key_set(folder: Path, *, count: int = PIECES, seed: int = 0) -> list[P
         print_ = hashlib.blake2b(score + font.name.encode(), digest_size=4).hexdigest()
         path = folder / f"simulated {number:03} {style.name} {KEYS[key]} {mode} {tempo_bpm:.0f} {print_}.flac"
         if not path.exists():
-            _render(program, font, score, path)
+            render(program, font, score, path)
         pieces.append(Piece(path, tempo_bpm, key, mode, style.name))
     return pieces
 
 
-def _render(program: str, font: Path, score: bytes, path: Path) -> None:
+def synthesiser() -> tuple[str, list[Path]]:
+    """fluidsynth and the soundfonts.
+
+    Raises
+    ------
+    NotReady
+        One is not installed; the message says what to install.
+    """
+    program = shutil.which("fluidsynth")
+    found = {name: next((at / name for at in SOUNDFONT_FOLDERS if (at / name).is_file()), None) for name in SOUNDFONTS}
+    fonts = [font for font in found.values() if font is not None]
+    absent = [*([] if program else ["fluidsynth"]), *(name for name, font in found.items() if font is None)]
+    if program is None or absent:
+        raise NotReady(
+            f"the simulated pieces are rendered by external programs; {', '.join(absent)} missing: {INSTALL}"
+        )
+    return program, fonts
+
+
+def render(program: str, font: Path, score: bytes, path: Path) -> None:
+    """Play a standard MIDI file into a FLAC file.
+
+    Raises
+    ------
+    NotReady
+        fluidsynth can't do it.
+    """
     # Without reverberation and with few voices at once it takes a third of the time.
     cheap = ["-R", "0", "-C", "0", "-o", "synth.polyphony=48", "-o", "synth.dynamic-sample-loading=1"]
     # Another process may be rendering the same piece into the same folder.

@@ -18,6 +18,9 @@ PAGES = Path(__file__).parent / "reference"
 PYTHON = {
     "segue": ["open", "Library"],
     "segue.types": ["Track", "Pick", "Outcome", "Opinion", "Listen", "Feedback"],
+    "segue.library.describing": ["Description"],
+    "segue.audio.descriptors.values": ["Descriptors"],
+    "segue.audio.descriptors.key": ["Key"],
     "segue.recommend.recommender": ["Answer"],
     "segue.recommend.explaining": ["Explanation"],
     "segue.recommend.radio": ["Station"],

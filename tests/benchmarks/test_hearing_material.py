@@ -142,7 +142,7 @@ def test_the_plan_is_balanced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setattr(hearing_material, "SOUNDFONTS", (font.name,))
     monkeypatch.setattr(hearing_material, "SOUNDFONT_FOLDERS", (tmp_path,))
     font.touch()
-    monkeypatch.setattr(hearing_material, "_render", lambda program, font, score, path: path.write_bytes(score))
+    monkeypatch.setattr(hearing_material, "render", lambda program, font, score, path: path.write_bytes(score))
     pieces = tempo_key_set(tmp_path / "set")
     assert len(pieces) == len({piece.path for piece in pieces}) == PIECES
     assert all("simulated" in piece.path.name for piece in pieces)

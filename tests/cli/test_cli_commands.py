@@ -41,8 +41,8 @@ def test_import_twice_counts_once(run: Run, own: Any) -> None:
 
 def test_train_again_does_nothing_again(run: Run, own: Any) -> None:
     result = run(own.home, "train", "--size", "tiny", "--json").json
-    assert set(result) == {"sound", "taste", "tracks", "embedded", "listens", "seconds", "adapting"}
-    assert (result["tracks"], result["embedded"]) == (16, 16)
+    assert set(result) == {"sound", "taste", "tracks", "embedded", "described", "listens", "seconds", "adapting"}
+    assert (result["tracks"], result["embedded"], result["described"]) == (16, 16, 16)
     for name in ("ears", "blend"):
         assert [place.name for place in (own.home / "models" / name).iterdir()] == ["0001"]
     assert "Trained" in run(own.home, "train", "--size", "tiny").out
@@ -76,6 +76,33 @@ def test_similar_takes_any_file(run: Run, world: Any, tmp_path: Path, make_sound
     picks = run(world.home, "similar", outside, "-k", "4", "--json").json
     assert {pick["track"]["album"] for pick in picks[:3]} == {"Album 2"}
     assert len(segue.open(world.home).tracks()) == 16
+
+
+def test_describe_tells_what_a_track_or_a_file_is_like(run: Run, world: Any, tmp_path: Path, make_sound: Any) -> None:
+    outside = make_sound(tmp_path / "out.mp3", seconds=5, channels=1, frequencies=[440, 550, 660], noise=77)
+    one, other = run(world.home, "describe", "Title 5", outside, "--json").json
+    assert set(one) == {"path", "track", "descriptors"}
+    assert set(one["descriptors"]) == {
+        "tempo_bpm", "other_tempo_bpm", "tempo_confidence", "key", "loudness_lufs", "loudness_range_lu",
+        "brightness_hz", "onsets_per_s", "pulse_clarity", "whole",
+    }  # fmt: skip
+    assert (one["track"]["title"], one["path"]) == ("Title 5", one["track"]["path"])
+    assert (other["track"], other["path"]) == (None, str(outside))
+    assert set(other["descriptors"]["key"]) == {"name", "camelot", "tonic", "mode", "confidence"}
+    assert -40 < other["descriptors"]["loudness_lufs"] < 0
+    (whole,) = run(world.home, "describe", outside, "--whole", "--json").json
+    assert whole["descriptors"]["whole"]
+    shown = run(world.home, "describe", "Title 5", outside).out
+    assert "Artist 1 – Title 5" in shown
+    assert "out.mp3" in shown
+    assert other["descriptors"]["key"]["camelot"] in shown
+    assert "--whole measures it" in shown
+    assert "--whole" not in run(world.home, "describe", outside, "--whole").out
+    assert "near it" in run(world.home, "describe", "no such track").complaint
+    (tmp_path / "text.flac").write_text("no sound")
+    assert "text.flac: not a sound file" in run(world.home, "describe", tmp_path / "text.flac").complaint
+    assert run(world.home, "describe").code == 2
+    assert "nothing has been scanned" in run(tmp_path / "empty", "describe", "x").complaint
 
 
 def test_radio_writes_a_playlist_and_keeps_nothing(run: Run, own: Any, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 import math
 import os
 import shutil
+import sqlite3
 import wave
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -234,10 +236,16 @@ class TestDamage:
 
     def test_a_database_damaged_in_the_middle(self, run: Run, own: Any) -> None:
         file = own.home / "segue.sqlite"
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")
+            roots = connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'alembic_version'")
+            spared = {page for (page,) in roots}
         content = file.read_bytes()
-        for rest in ("-wal", "-shm"):
-            (own.home / f"segue.sqlite{rest}").unlink(missing_ok=True)
-        file.write_bytes(content[:8192] + np.random.default_rng(0).bytes(len(content) - 8192))
+        size = int.from_bytes(content[16:18], "big")
+        pages = [content[at : at + size] for at in range(0, len(content), size)]
+        dice = np.random.default_rng(0)
+        spared |= _pages_of_the_tables_names(pages[0])
+        file.write_bytes(b"".join(page if at in spared else dice.bytes(size) for at, page in enumerate(pages, start=1)))
         for words in (["recommend", "me"], ["similar", "Title 1"], ["train"], ["import", own.history]):
             assert "restore a copy" in run(own.home, *words).complaint
         findings = _findings(run, own.home)
@@ -249,6 +257,15 @@ class TestDamage:
     def test_settings_that_do_not_fit(self, run: Run, own: Any, written: str, said: str) -> None:
         (own.home / "segue.toml").write_text(written)
         assert said in run(own.home, "recommend", "me").complaint
+
+
+def _pages_of_the_tables_names(first: bytes) -> set[int]:
+    """The first page, and those it names where the schema fills several (SQLite's file format, section 1.6)."""
+    if first[100] != 5:  # no inner page of a tree: all of it is here
+        return {1}
+    cells = int.from_bytes(first[103:105], "big")
+    begins = [int.from_bytes(first[112 + 2 * cell : 114 + 2 * cell], "big") for cell in range(cells)]
+    return {1, int.from_bytes(first[108:112], "big"), *(int.from_bytes(first[at : at + 4], "big") for at in begins)}
 
 
 def _findings(run: Run, home: Path) -> list[dict[str, Any]]:

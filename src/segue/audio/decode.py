@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,7 +29,17 @@ from segue.audio.mel import RATE_HZ, WINDOW_SAMPLES
 from segue.audio.resample import FILTER_SAMPLES, Resampler
 from segue.errors import UnreadableAudio
 
-__all__ = ["RATE_HZ", "WINDOWS", "WINDOW_S", "WINDOW_SAMPLES", "read_windows", "window_starts"]
+__all__ = [
+    "RATE_HZ",
+    "WINDOWS",
+    "WINDOW_S",
+    "WINDOW_SAMPLES",
+    "Excerpts",
+    "read_excerpts",
+    "read_frames",
+    "read_windows",
+    "window_starts",
+]
 
 WINDOWS = 8
 """Windows a track."""
@@ -56,6 +67,29 @@ STAMP_ERROR_SAMPLES = 800
 Floats = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Excerpts:
+    """Eight windows of a track, and what else their decoding told.
+
+    Attributes
+    ----------
+    y
+        float32 (8, 131072): see ``read_windows``.
+    length_s
+        How long the track is.
+    channels
+        How many the file has.
+    side
+        The power of half the difference of two channels, as a multiple of that of their mean, which is all that ``y``
+        has; 0 for other numbers of channels.
+    """
+
+    y: Floats
+    length_s: float
+    channels: int
+    side: float
+
+
 def read_windows(path: str | os.PathLike[str]) -> Floats:
     """float32 (8, 131072): eight windows of 8.192 s spread evenly over the track, mono, 16 kHz, full scale ±1.
 
@@ -68,14 +102,45 @@ def read_windows(path: str | os.PathLike[str]) -> Floats:
         The file can't be opened, or holds no sound, under a second of it, only silence, or samples that are no
         numbers. The message is ``"PATH: REASON"``.
     """
+    return read_excerpts(path).y
+
+
+def read_excerpts(path: str | os.PathLike[str]) -> Excerpts:
+    """The windows of ``read_windows``, and what else their decoding told.
+
+    Raises
+    ------
+    UnreadableAudio
+        As ``read_windows``.
+    """
+    with _blaming(path):
+        return _excerpts(path)
+
+
+def read_frames(path: str | os.PathLike[str]) -> Iterator[AudioFrame]:
+    """The whole of a file as the decoder gives it, frame by frame; broken packets are left out.
+
+    Raises
+    ------
+    UnreadableAudio
+        The file can't be opened, or holds no sound.
+    """
+    with _blaming(path):
+        _check_file(path)
+        with _sound(path) as sound:
+            yield from sound.frames()
+
+
+@contextmanager
+def _blaming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Whatever goes wrong in it is said of this file."""
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
     try:
-        windows = _windows(path)
+        yield
     except UnreadableAudio as error:
         raise UnreadableAudio(f"{name}: {error}") from None
     except (OSError, ValueError, av.error.FFmpegError) as error:
         raise UnreadableAudio(f"{name}: {_reason(error)}") from error
-    return windows
 
 
 def window_starts(samples: int) -> list[int]:
@@ -96,9 +161,13 @@ def window_starts(samples: int) -> list[int]:
     return [round(margin + i * (room - 2 * margin) / (WINDOWS - 1)) for i in range(WINDOWS)]
 
 
-def _windows(path: str | os.PathLike[str]) -> Floats:
+def _check_file(path: str | os.PathLike[str]) -> None:
     if not stat.S_ISREG(Path(path).stat().st_mode):  # opening a pipe would wait for ever
         raise UnreadableAudio("it is not a file")
+
+
+def _excerpts(path: str | os.PathLike[str]) -> Excerpts:
+    _check_file(path)
     windows: Floats | None = None
     with _sound(path) as sound:
         length = sound.declared() or 0
@@ -111,7 +180,7 @@ def _windows(path: str | os.PathLike[str]) -> Floats:
                 break
             windows, length = None, end
     if windows is None:
-        windows = _read_through(path)
+        windows, length, sound = _read_through(path)
     peak = np.abs(windows).max()
     if not np.isfinite(peak):
         raise UnreadableAudio("it holds samples that are not numbers")
@@ -119,11 +188,14 @@ def _windows(path: str | os.PathLike[str]) -> Floats:
         raise UnreadableAudio(f"it holds samples of {peak:.0e} times full scale, which is no sound")
     if peak < SILENCE:
         raise UnreadableAudio("it is silent")
-    return windows
+    return Excerpts(windows, length / RATE_HZ, sound.channels, sound.side)
 
 
-def _read_through(path: str | os.PathLike[str]) -> Floats:
-    """The windows of a file that is short or can't be trusted, from as many samples as it truly gives."""
+def _read_through(path: str | os.PathLike[str]) -> tuple[Floats, int, "_Sound"]:
+    """The windows of a file that is short or can't be trusted, from as many samples as it truly gives.
+
+    Also how many these are, and what gave them.
+    """
     kept: list[Floats] | None = []
     length = 0
     with _sound(path) as sound:
@@ -139,22 +211,22 @@ def _read_through(path: str | os.PathLike[str]) -> Floats:
         raise UnreadableAudio(f"it lasts {length / RATE_HZ:.1f} s; at least {SHORTEST_S:.0f} s is needed")
     if length < WINDOW_SAMPLES:
         assert kept is not None
-        return np.tile(np.resize(np.concatenate(kept), WINDOW_SAMPLES), (WINDOWS, 1))
+        return np.tile(np.resize(np.concatenate(kept), WINDOW_SAMPLES), (WINDOWS, 1)), length, sound
     starts = window_starts(length)
     if kept is not None:
         whole = np.concatenate(kept)
-        return np.stack([whole[start : start + WINDOW_SAMPLES] for start in starts])
+        return np.stack([whole[start : start + WINDOW_SAMPLES] for start in starts]), length, sound
     # Too long to keep: a second reading picks the windows out of what passes by.
     windows = np.zeros((WINDOWS, WINDOW_SAMPLES), dtype=np.float32)
     position = 0
-    with _sound(path) as sound:
-        for block in sound.blocks():
+    with _sound(path) as again:
+        for block in again.blocks():
             for window, start in zip(windows, starts, strict=True):
                 first, last = max(start, position), min(start + WINDOW_SAMPLES, position + len(block))
                 if first < last:
                     window[first - start : last - start] = block[first - position : last - position]
             position += len(block)
-    return windows
+    return windows, length, sound
 
 
 @contextmanager
@@ -178,6 +250,18 @@ class _Sound:
             raise UnreadableAudio("not a sound file, or a damaged one")
         self._time_base = self.stream.time_base or Fraction(1, av.time_base)
         self._resampler: Resampler | None = None
+        self._stereo = [0.0, 0.0]
+
+    @property
+    def channels(self) -> int:
+        """How many the file has."""
+        return int(self.stream.codec_context.channels)
+
+    @property
+    def side(self) -> float:
+        """See ``Excerpts.side``: of all that was mixed so far."""
+        middle, side = self._stereo if self._resampler is None else self._resampler.stereo_power
+        return side / middle if middle > 0 else 0.0
 
     def declared(self) -> int | None:
         """How long the file says it is."""
@@ -190,16 +274,21 @@ class _Sound:
     def blocks(self) -> Iterator[Floats]:
         """All of its samples in order."""
         resampler: Resampler | None = None
-        for frame in self._frames():
+        for frame in self.frames():
             if resampler is None or not resampler.takes(frame):
                 if resampler is not None:
-                    yield resampler.finish()
+                    yield self._finished(resampler)
                 resampler = Resampler(frame)
             resampler.push(frame)
             if resampler.pending >= WINDOW_S * frame.sample_rate:
                 yield resampler.pull()
         if resampler is not None:
-            yield resampler.finish()
+            yield self._finished(resampler)
+
+    def _finished(self, resampler: Resampler) -> Floats:
+        sound = resampler.finish()
+        self._stereo = [so_far + more for so_far, more in zip(self._stereo, resampler.stereo_power, strict=True)]
+        return sound
 
     def seek_windows(self, starts: Sequence[int]) -> tuple[Floats | None, int]:
         """The windows that begin there (None: not all could be filled), and where the file's sound ends."""
@@ -245,7 +334,7 @@ class _Sound:
             resampler.drop(resampler.pending)
         stamps: list[int] = []
         counted = 0
-        for frame in self._frames(target - int(Fraction(PAGE_S) / self._time_base)):
+        for frame in self.frames(target - int(Fraction(PAGE_S) / self._time_base)):
             if resampler is None:
                 resampler = self._resampler = Resampler(frame)
             elif not resampler.takes(frame):
@@ -272,7 +361,7 @@ class _Sound:
             pass  # what follows is no sound
         return int((end - (self.stream.start_time or 0)) * self._time_base * RATE_HZ)
 
-    def _frames(self, since: int | None = None) -> Iterator[AudioFrame]:
+    def frames(self, since: int | None = None) -> Iterator[AudioFrame]:
         """Decoded frames from here on. Broken packets are left out, as players do; a broken file ends there.
 
         A seek may lead to a page or cluster that begins long before: packets that end before ``since`` are not decoded.

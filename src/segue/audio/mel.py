@@ -27,9 +27,12 @@ __all__ = [
     "N_FFT",
     "RATE_HZ",
     "WINDOW_SAMPLES",
+    "in_pairs",
+    "log_levels",
     "log_mel",
     "log_mel_frames",
     "mel_filters",
+    "mel_power",
 ]
 
 RATE_HZ = 16_000
@@ -71,7 +74,11 @@ def log_mel(y: Floats) -> Floats:
     >>> int(log_mel(tone[None])[0, 128].argmax())  # the band around 1 kHz
     31
     """
-    levels = log_mel_frames(y)
+    return in_pairs(log_mel_frames(y))
+
+
+def in_pairs(levels: Floats) -> Floats:
+    """float32 (windows, 256, 96): the mean of each two frames that follow one another."""
     return np.float32(0.5) * (levels[:, 0::2] + levels[:, 1::2])
 
 
@@ -93,19 +100,40 @@ def log_mel_frames(y: Floats) -> Floats:
     >>> log_mel_frames(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32)).shape
     (1, 512, 96)
     """
+    return log_levels(mel_power(y))
+
+
+def log_levels(power: Floats) -> Floats:
+    """float32: log10(1 + 10⁴·power), as the ear counts; of the same shape."""
+    # NumPy's natural logarithm is vectorised, its log10 is not.
+    levels: Floats = np.log(1 + 1e4 * power) * LOG10_E
+    return levels
+
+
+def mel_power(y: Floats) -> Floats:
+    """float32 (windows, 512, 96): the power in each mel band, 62.5 frames a second.
+
+    Parameters
+    ----------
+    y
+        float32 (windows, 131072): mono sound at 16 kHz, full scale ±1.
+
+    Raises
+    ------
+    ValueError
+        ``y`` has another shape.
+    """
     if y.ndim != 2 or y.shape[1] != WINDOW_SAMPLES:
         raise ValueError(f"sound must have shape (windows, {WINDOW_SAMPLES}), not {y.shape}")
     filters, hann = _sparse_filters(), _hann()
-    levels = np.empty((len(y), 2 * FRAMES, MELS), dtype=np.float32)
+    powers = np.empty((len(y), 2 * FRAMES, MELS), dtype=np.float32)
     # Frame t sees the samples around 256·t + 128; the edges are mirrored, so that a window gives 512 frames exactly.
     margin = (N_FFT - HOP) // 2
     for window, sound in enumerate(np.asarray(y, dtype=np.float32)):
         frames = np.lib.stride_tricks.sliding_window_view(np.pad(sound, margin, mode="reflect"), N_FFT)[::HOP]
         spectrum = rfft(frames * hann, axis=1)
-        power = spectrum.real**2 + spectrum.imag**2
-        # NumPy's natural logarithm is vectorised, its log10 is not.
-        levels[window] = (np.log(1 + 1e4 * (filters @ power.T)) * LOG10_E).T
-    return levels
+        powers[window] = (filters @ (spectrum.real**2 + spectrum.imag**2).T).T
+    return powers
 
 
 @cache

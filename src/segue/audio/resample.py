@@ -80,6 +80,11 @@ class Resampler:
         return self._form_of(frame) == self._form
 
     @property
+    def stereo_power(self) -> tuple[float, float]:
+        """Sums of squares of what was mixed so far: of the mean of two channels, and of half their difference."""
+        return self._mixer.middle, self._mixer.side
+
+    @property
     def pending(self) -> int:
         """How many samples of the file were pushed and not yet pulled."""
         return self._gathered.samples
@@ -133,6 +138,8 @@ class _Mixer:
         self._time_base = Fraction(1, frame.sample_rate)
         plain = frame.layout.name in ("mono", "stereo") and self._scale
         self._graph = None if plain else self._mixing(frame)
+        self._pair = self._channels == 2 and self._scale > 0
+        self.middle = self.side = 0.0
 
     def _mixing(self, frame: AudioFrame) -> av.filter.Graph:
         """At one rate FFmpeg's resampler holds nothing back."""
@@ -154,18 +161,24 @@ class _Mixer:
         """Fill ``into``, float32 (samples,), with what the block sounds like."""
         assert block is not None
         assert block.samples == len(into)
+        sound = block.to_ndarray() if self._graph is None or self._pair else None
         if self._graph is not None:
             block.pts, block.time_base = 0, self._time_base
             self._graph.push(block)
             into[:] = cast("AudioFrame", self._graph.pull()).to_ndarray()[0]
-            return
-        sound = block.to_ndarray()
+            if sound is None:
+                return
+        assert sound is not None
         if self._channels == 1:
             np.multiply(sound[0], self._scale, out=into, dtype=np.float32)
             return
         left, right = sound if len(sound) == 2 else (sound[0, 0::2], sound[0, 1::2])
-        np.add(left, right, out=into, dtype=np.float32)
-        into *= np.float32(self._scale / 2)
+        if self._graph is None:
+            np.add(left, right, out=into, dtype=np.float32)
+            into *= np.float32(self._scale / 2)
+        between = np.subtract(left, right, dtype=np.float32)
+        self.middle += float(into @ into)
+        self.side += float(between @ between) * (self._scale / 2) ** 2
 
 
 def _mean(channels: int) -> str:

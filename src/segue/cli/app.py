@@ -11,7 +11,21 @@ import typer
 from typer.core import TyperGroup
 
 from segue import __version__
-from segue.cli import demo, doctor, embed, evaluate, explain, history, radio, recommend, scan, similar, train, tune
+from segue.cli import (
+    demo,
+    describe,
+    doctor,
+    embed,
+    evaluate,
+    explain,
+    history,
+    radio,
+    recommend,
+    scan,
+    similar,
+    train,
+    tune,
+)
 from segue.cli.screen import complain
 from segue.errors import SegueError
 
@@ -58,6 +72,7 @@ app.command("import", short_help="Import a listening history.")(history.import_)
 app.command(short_help="Learn what the music sounds like and how it is heard.")(train.train)
 app.command(short_help="Recommend tracks, each with its reason.")(recommend.recommend)
 app.command(short_help="Find what sounds like a track or a file.")(similar.similar)
+app.command(short_help="Say what a track or a file is like: tempo, key, loudness.")(describe.describe)
 app.command(short_help="Plan a radio programme as a playlist.")(radio.radio)
 app.command(short_help="Explain why a track is, or is not, recommended.")(explain.explain)
 app.command(short_help="Find what is wrong, and what to do about it.")(doctor.doctor)

@@ -1,9 +1,9 @@
 """Every track's sound as a vector, kept; and the log-mels of those tracks that an encoder is to be trained on.
 
-Tracks flow in, rows of ``vectors/`` flow out. Files are decoded and encoded by other processes, each track alone, so
-that its vector does not depend on its neighbours. Rows are kept every 64 tracks, in order of track id; a killed run
-goes on where it was. Vectors lie under the name and the version of the encoder that made them, and its weights'
-checksum beside them: those of two encoders are never compared.
+Tracks flow in, rows of ``vectors/`` flow out, and descriptors with them. Files are decoded, described and encoded by
+other processes, each track alone, so that its vector does not depend on its neighbours. Rows are kept every 64 tracks,
+in order of track id; a killed run goes on where it was. Vectors lie under the name and the version of the encoder that
+made them, and its weights' checksum beside them: those of two encoders are never compared.
 
 A track without sound is noted with its reason and not tried again: its id stands for these very bytes. A file that
 is not there just now is no such track.
@@ -17,10 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import delete, insert, select
 
-from segue.audio.listen import SHAPE, mel_windows_of_many
+from segue.audio.descriptors.kept import keep
+from segue.audio.descriptors.values import Descriptors
+from segue.audio.listen import SHAPE, Heard
+from segue.audio.listen import heard_of_many as mels_of_many
 from segue.catalogue.walk import text_of
 from segue.encoders.contract import Encoder, read_card
-from segue.encoders.hearing import vectors_of_many
+from segue.encoders.hearing import heard_of_many as vectors_of_many
 from segue.encoders.registry import load_encoder
 from segue.encoders.rows import RowStore
 from segue.encoders.search import Vectors
@@ -55,7 +58,7 @@ def keep_mels(
     """
     store = RowStore(database, home.vectors, KEPT, SHAPE, np.float16)
     wanted = _todo(database, tracks, store.ids())
-    _fill(store, database, wanted, mel_windows_of_many(_paths(wanted), workers, progress))
+    _fill(store, database, wanted, mels_of_many(_paths(wanted), workers, progress))
     return store
 
 
@@ -169,32 +172,35 @@ def _fill(
     store: RowStore,
     database: Database,
     tracks: Sequence[Track],
-    heard: Iterator[tuple[int, Floats | UnreadableAudio]],
+    heard: Iterator[tuple[int, Heard | UnreadableAudio]],
 ) -> None:
-    """Keep what is heard of these tracks as it comes."""
+    """Keep what is heard of these tracks as it comes, and what people can say of it."""
     ids: list[str] = []
     rows: list[Floats] = []
+    told: dict[str, Descriptors] = {}
     reasons: dict[str, str] = {}
 
-    def keep() -> None:
+    def commit() -> None:
+        keep(database, told)
         if ids:
             store.append(ids, np.stack(rows))
         _note(database, ids, reasons)
-        ids.clear()
-        rows.clear()
-        reasons.clear()
+        for gathered in (ids, rows, told, reasons):
+            gathered.clear()
 
     paths = _paths(tracks)
-    for position, row in heard:
+    for position, found in heard:
         track_id, path = tracks[position].id, paths[position]
-        if not isinstance(row, UnreadableAudio):
+        if not isinstance(found, UnreadableAudio):
             ids.append(track_id)
-            rows.append(row.astype(store.dtype))
+            rows.append(found.row.astype(store.dtype))
+            if found.descriptors is not None:
+                told[track_id] = found.descriptors
         elif path.is_file() and os.access(path, os.R_OK):
-            reasons[track_id] = str(row).removeprefix(f"{text_of(os.fsencode(path))}: ")
+            reasons[track_id] = str(found).removeprefix(f"{text_of(os.fsencode(path))}: ")
         if position % BATCH_TRACKS == BATCH_TRACKS - 1:
-            keep()
-    keep()
+            commit()
+    commit()
 
 
 def _note(database: Database, heard: Collection[str], reasons: Mapping[str, str]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segue.catalogue.scan import ScanReport, Skipped
     from segue.encoders.contract import Encoder
     from segue.encoders.search import Vectors
+    from segue.library.describing import Description
     from segue.library.doctor import Finding
     from segue.library.ears import Origin
     from segue.library.training import Training
@@ -218,6 +219,15 @@ class Library:
         track, vector = self._sound_of(to)
         without = [track.id] if track else []
         return self._recommender.similar(vector, k=k, without=without, like=track)
+
+    def describe(self, thing: str | os.PathLike[str] | Track, *, whole: bool = False) -> "Description":
+        """Tempo, key, loudness, brightness and pulse of a track of the library, or of any file.
+
+        What the last training kept of a track is told; ``whole`` hears the whole file now, for exact loudness.
+        """
+        from segue.library.describing import describe
+
+        return describe(self.database, thing, whole=whole)
 
     def radio(
         self, listener: str, *, start: str | os.PathLike[str] | Track | None = None, at: Moment = None, seed: int = 0

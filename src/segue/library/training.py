@@ -1,8 +1,8 @@
 """From a scanned library and its listens to trained models.
 
-Sound first: the ears, and with them a vector of every track. Then taste: events and album orders over those vectors. A
-stage whose inputs are what they were (its fingerprint stands in the card) is not done again, so that a killed run goes
-on where it was and ends in the same bits.
+Sound first: the ears, and with them a vector of every track, and its descriptors. Then taste: events and album orders
+over those vectors. A stage whose inputs are what they were (its fingerprint stands in the card) is not done again, so
+that a killed run goes on where it was and ends in the same bits.
 """
 
 import time
@@ -16,6 +16,7 @@ import numpy as np
 
 from segue.errors import DamagedHome, NotReady
 from segue.home import Home
+from segue.library.describing import describe_tracks
 from segue.library.ears import EARS, Origin, Report, ears_for, fingerprint_of
 from segue.progress import Progress, silent
 from segue.settings import Settings
@@ -63,6 +64,7 @@ class Training:
     taste: Mapping[str, Any]
     tracks: int
     embedded: int
+    described: int
     listens: int
     seconds: Mapping[str, float]
     adapting: Report | None = None
@@ -95,6 +97,7 @@ def train(
 
     began = time.monotonic()
     vectors = embed_tracks(home, database, ears, tracks, workers=settings.workers, progress=progress)
+    described = describe_tracks(database, tracks, workers=settings.workers, progress=progress)
     seconds["vectors"] = time.monotonic() - began
 
     began = time.monotonic()
@@ -103,7 +106,7 @@ def train(
     taste = _train_taste(home, events, items, ears.name, settings, progress)
     _drop_old_vectors(home, database, ears.name)
     seconds["taste"] = time.monotonic() - began
-    return Training(read_card(ears), taste, len(tracks), len(vectors.ids), len(events), seconds, adapting)
+    return Training(read_card(ears), taste, len(tracks), len(vectors.ids), described, len(events), seconds, adapting)
 
 
 def current_encoder(home: Home) -> "tuple[Encoder, str] | None":

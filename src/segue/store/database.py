@@ -12,7 +12,7 @@ from segue.errors import BadInput, DamagedHome, HomeBusy, SegueError
 
 __all__ = ["Database"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test holds it against the folder ``migrations/versions``."""
 
 

@@ -4,7 +4,7 @@
 
     file ──► track ◄── mention ◄── listen, feedback ──► listener
                 │                      listen ──► import_run
-                └── vector_row, unheard
+                └── vector_row, unheard, descriptors
 
 * ``file``: a path met by a scan. Paths are bytes, because a file name need not be UTF-8.
 * ``track``: one sound. Rows are never deleted: a track whose files are gone keeps its history and vectors.
@@ -13,6 +13,7 @@
   takes its place in sequences; matching again when the library grows changes this table only.
 * ``listen``, ``feedback``: events. Times are unix seconds, UTC.
 * ``vector_row``: which row of the matrix ``vectors/NAME`` belongs to which track; ``unheard``: why a track has none.
+* ``descriptors``: what people can say of a track's sound, and the version of the code that says so.
 """
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "descriptors",
     "feedback",
     "file",
     "import_run",
@@ -156,6 +158,24 @@ unheard = Table(
     metadata,
     Column("track_id", Text, primary_key=True),
     Column("reason", Text, nullable=False),
+)
+
+descriptors = Table(
+    "descriptors",
+    metadata,
+    Column("track_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("tempo_bpm", Float),
+    Column("other_tempo_bpm", Float),
+    Column("tempo_confidence", Float),
+    Column("tonic", SmallInteger),
+    Column("mode", Text),
+    Column("key_confidence", Float),
+    Column("loudness_lufs", Float),
+    Column("loudness_range_lu", Float),
+    Column("brightness_hz", Float),
+    Column("onsets_per_s", Float),
+    Column("pulse_clarity", Float),
 )
 
 Index("listen_by_import", listen.c.import_id)
