@@ -14,6 +14,7 @@ from segue.listening.events import Event, Events, Items
 from segue.taste.contract import CHUNK, TasteModel
 from segue.taste.gru import SessionGru
 from segue.taste.gru_inputs import GruSettings
+from segue.taste.ials import available
 from segue.taste.registry import MODELS, load_model, make
 from segue.types import Outcome
 
@@ -29,7 +30,12 @@ def tiny(name: str) -> TasteModel[Any]:
     return make(name, "tiny") if name in BLENDS else make(name)
 
 
-@pytest.fixture(params=sorted(MODELS), scope="module")
+FITTED_BY_IMPLICIT = pytest.param(
+    "ials", marks=pytest.mark.skipif(not available(), reason="implicit is not installed: pip install 'segue[ials]'")
+)
+
+
+@pytest.fixture(params=[FITTED_BY_IMPLICIT, *sorted(MODELS.keys() - {"ials"})], scope="module")
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -310,7 +316,7 @@ def test_planted_order_is_found(name: str) -> None:
     assert mean_rank(model, test, inside) < 1.5
 
 
-@pytest.mark.parametrize("name", ["rules", "gru", "blend", "ease", "multvae", "recvae"])
+@pytest.mark.parametrize("name", ["rules", "gru", "blend", "ease", "multvae", "recvae", FITTED_BY_IMPLICIT])
 def test_a_checkerboard_of_listeners_is_found(name: str) -> None:
     """Half the listeners play the even tracks, half the odd ones, in no order."""
     chance = np.random.default_rng(0)
