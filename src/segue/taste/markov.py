@@ -7,7 +7,6 @@ chain read off the history as in ``rules``, so that every event acts at once. A 
 It is the simplest thing that knows order: what a sequence model adds must show above it.
 """
 
-from bisect import bisect_left
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -88,8 +87,7 @@ class Markov(TasteModel[Lived]):
         last = int(past.tracks[length - 1])
         here = slice(self._starts[last], self._starts[last + 1])
         scores[self._follower[here]] += np.float32(EVERYBODY) * self._share[here]
-        places = past.places[last]
-        after = np.array(places[: bisect_left(places, length - 1)], dtype=np.int64) + 1
+        after = past.before(last, length - 1) + 1
         if len(after):
             weight = AS_FOLLOWER[past.outcomes[after]]
             np.add.at(scores, past.tracks[after], weight / weight.sum())

@@ -13,7 +13,6 @@ Behind the rules, far smaller, stand the listener's recent plays and the popular
 rule names. A skipped follower is half a follower: it still tells what comes after what.
 """
 
-from bisect import bisect_left
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -65,25 +64,18 @@ def own_followers(state: Lived) -> Followers:
     """What followed the last ``WINDOW`` tracks before, in the listener's own past; a place may stand there twice."""
     past, length = state
     context = past.tracks[max(0, length - WINDOW) : length][::-1].tolist()
-    found: list[int] = []
-    distances: list[int] = []
-    ages: list[int] = []
-    for distance, track in enumerate(context, 1):
-        places = past.places[track]
-        # The place the context itself stands at, and later ones, have no past behind them yet.
-        last = bisect_left(places, length - distance)
-        first = max(0, last - OCCURRENCES)
-        found += places[first:last]
-        distances += [distance] * (last - first)
-        ages += range(last - first - 1, -1, -1)
-    if not found:
+    # The place the context itself stands at, and later ones, have no past behind them yet.
+    found = [past.before(track, length - distance, OCCURRENCES) for distance, track in enumerate(context, 1)]
+    counts = [len(places) for places in found]
+    if not sum(counts):
         nothing = np.zeros(0, dtype=np.int64)
         return Followers(nothing, np.zeros(0, dtype=np.float32), nothing)
-    distance_of = np.array(distances)
+    distance_of = np.repeat(np.arange(1, len(context) + 1), counts)
+    ages = np.concatenate([np.arange(count - 1, -1, -1) for count in counts])
     behind = np.arange(1, WINDOW + 1)
-    places_after = np.array(found)[:, None] + behind
+    places_after = np.concatenate(found)[:, None] + behind
     weight = 1 / (1 + np.abs(behind - distance_of[:, None]))
-    weight *= np.exp2(-np.array(ages) / OCCURRENCE_HALF_LIFE)[:, None]
+    weight *= np.exp2(-ages / OCCURRENCE_HALF_LIFE)[:, None]
     weight[places_after >= length] = 0
     np.minimum(places_after, length - 1, out=places_after)
     totals = np.bincount(distance_of, weight.sum(axis=1))
