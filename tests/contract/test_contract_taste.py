@@ -124,6 +124,25 @@ def test_follow_equals_single_steps(fitted: TasteModel[Any]) -> None:
     same(fitted.score(fitted.follow(empty), at), fitted.score(fitted.start(), at))
 
 
+@pytest.mark.parametrize(
+    "outcomes", [[1], [3], [4], [1, 3, 3, 3, 3, 3, 3]], ids=["finished", "skipped", "failed", "mostly skipped"]
+)
+def test_what_a_model_forgets_has_moved_nothing(fitted: TasteModel[Any], outcomes: list[int]) -> None:
+    """``follow`` may leave out the events before ``lasting``: the state is the very same."""
+    for count in (1, 3, 25, 150):
+        place = np.arange(count)
+        events = Events.make(
+            ["ada"], 0 * place, place * 7 % 60, START + place * 1_000, [outcomes[at % len(outcomes)] for at in place]
+        )
+        first = fitted.lasting(events)
+        assert 0 <= first <= count
+        if first:
+            state = fitted.start()
+            for row in range(count):
+                state = fitted.step(state, events.event(row))
+            assert fitted.follow(events) == state
+
+
 def test_a_step_leaves_the_earlier_state_as_it_was(fitted: TasteModel[Any]) -> None:
     events = history()
     state = fitted.follow(events.rows(slice(0, 20)))

@@ -31,7 +31,7 @@ from segue.progress import Progress, silent
 from segue.taste.contract import Scores, TasteModel
 from segue.taste.files import positions, read_model, write_model
 
-__all__ = ["Bag", "Bags", "Ease", "session_bags"]
+__all__ = ["Bag", "Bags", "Ease", "bag_begins", "session_bags"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -78,6 +78,18 @@ class Bag(NamedTuple):
         """Rows of tracks, each once and rising, int64, and log(1 + what its plays weigh), float32."""
         tracks, place = np.unique(np.array(self.tracks, dtype=np.int64), return_inverse=True)
         return tracks, np.log1p(np.bincount(place, self.pulls, minlength=len(tracks))).astype(np.float32)
+
+
+def bag_begins(events: Events, memory: int) -> int:
+    """The place from which on one listener's events make the very bag that all of them make.
+
+    Examples
+    --------
+    >>> bag_begins(Events.make(["ada"], [0] * 5, range(5), range(5), [0, 1, 3, 1, 3]), 2)
+    1
+    """
+    played = np.flatnonzero(AS_PLAY[events.outcome])[-memory:]
+    return int(played[0]) if len(played) else max(0, len(events) - 1)
 
 
 class Bags(NamedTuple):
@@ -168,6 +180,10 @@ class Ease(TasteModel[Bag]):
     def step(self, state: Bag, event: Event) -> Bag:
         """The bag with one more event."""
         return state.add(event, half_life_plays=HALF_LIFE_PLAYS, after_a_pause=AFTER_A_PAUSE, memory=MEMORY)
+
+    def lasting(self, events: Events) -> int:
+        """The bag holds the last plays only."""
+        return bag_begins(events, MEMORY)
 
     def score(self, state: Bag, at: int = 0) -> Scores:
         """float32 (tracks,): x·B where it is above zero, then popularity; zero for what was never played."""

@@ -29,9 +29,9 @@ from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.settings import Size
 from segue.taste.contract import Scores, TasteModel
-from segue.taste.ease import Bag, Bags, session_bags
+from segue.taste.ease import Bag, Bags, bag_begins, session_bags
 from segue.taste.files import read_model, saved_settings, write_model
-from segue.taste.neighbours import Recent, answer, returns, served_rows
+from segue.taste.neighbours import CONTEXT, Recent, answer, returns, served_rows
 from segue.taste.popularity import relative_popularity, restored
 
 __all__ = ["Heard", "Ials", "IalsSettings", "available", "need_implicit"]
@@ -152,6 +152,10 @@ class Ials(TasteModel[Heard]):
             memory=settings.memory,
         )
         return Heard(bag, state.recent.after(event))
+
+    def lasting(self, events: Events) -> int:
+        """The last plays, and the tracks heard last."""
+        return min(bag_begins(events, self.settings.memory), max(0, len(events) - CONTEXT))
 
     def factor(self, state: Heard) -> npt.NDArray[np.float64]:
         """float64 (width,): who the listener is now, solved for in closed form; zero where nothing known was played."""

@@ -21,7 +21,7 @@ from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import Scores, TasteModel
 from segue.taste.files import read_model, write_model
-from segue.taste.neighbours import Recent, answer, gather, heaviest, returns, served_rows
+from segue.taste.neighbours import CONTEXT, Recent, answer, gather, heaviest, returns, served_rows
 from segue.taste.popularity import relative_popularity, restored
 
 __all__ = ["ItemNeighbours"]
@@ -106,6 +106,10 @@ class ItemNeighbours(TasteModel[Recent]):
     def step(self, state: Recent, event: Event) -> Recent:
         """One track later."""
         return state.after(event)
+
+    def lasting(self, events: Events) -> int:
+        """Only the tracks heard last count."""
+        return max(0, len(events) - CONTEXT)
 
     def score(self, state: Recent, at: int = 0) -> Scores:
         """float32 (tracks,): the probability to come next, by cosines with the tracks heard last."""

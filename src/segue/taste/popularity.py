@@ -86,6 +86,10 @@ class Popularity(TasteModel[None]):
     def step(self, state: None, event: Event) -> None:
         """Nothing: the listener's own events don't count here."""
 
+    def lasting(self, events: Events) -> int:
+        """None of them."""
+        return len(events)
+
     def score(self, state: None, at: int = 0) -> Scores:
         """float32 (tracks,): log(1 + plays)."""
         del state, at
@@ -167,6 +171,10 @@ class HourlyPopularity(TasteModel[None]):
 
     def step(self, state: None, event: Event) -> None:
         """Nothing: the listener's own events don't count here."""
+
+    def lasting(self, events: Events) -> int:
+        """None of them."""
+        return len(events)
 
     def score(self, state: None, at: int = 0) -> Scores:
         """float32 (tracks,): the share of plays at this hour; of all plays where no time is known."""

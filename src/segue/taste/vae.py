@@ -28,7 +28,7 @@ from segue.errors import DamagedHome, NotReady
 from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import CHUNK, Scores, TasteModel
-from segue.taste.ease import AS_PLAY, Bag, Bags, session_bags
+from segue.taste.ease import AS_PLAY, Bag, Bags, bag_begins, session_bags
 from segue.taste.files import positions, read_model, write_model
 from segue.taste.vae_inputs import Recipe, VaeSettings
 
@@ -129,6 +129,10 @@ class Vae(TasteModel[Bag]):
             memory=settings.memory,
         )
 
+    def lasting(self, events: Events) -> int:
+        """The bag holds the last plays only."""
+        return bag_begins(events, self.settings.memory)
+
     def latent(self, state: Bag) -> Floats:
         """float32 (latent,): the mean of the posterior of this bag."""
         tracks, weights = state.weights()
@@ -166,7 +170,8 @@ class Vae(TasteModel[Bag]):
 
     def along(self, events: Events, targets: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Scores]]:
         """As the contract says; the answers of a chunk in one product."""
-        state, reached = self.start(), 0
+        reached = int(targets[0]) if len(targets) else 0
+        state = self.follow(events.rows(slice(0, reached)))
         for first in range(0, len(targets), CHUNK):
             chunk = targets[first : first + CHUNK]
             latents = np.empty((len(chunk), self.settings.latent), dtype=np.float32)
