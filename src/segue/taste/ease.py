@@ -30,6 +30,7 @@ from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import Scores, TasteModel
 from segue.taste.files import positions, read_model, write_model
+from segue.taste.popularity import restored
 
 __all__ = ["Bag", "Bags", "Ease", "bag_begins", "session_bags"]
 
@@ -228,20 +229,18 @@ class Ease(TasteModel[Bag]):
             The folder does not hold this model.
         """
         shapes = {"bag": 1, "track": 1, "weight": 1, "inverse": 2, "unexplained": 1, "popularity": 1}
-        card, ids, arrays = read_model(directory, cls.name, shapes)
-        fitted = {key: value for key, value in card.items() if key not in {"model", "sha256"}}
+        card, ids, arrays = files = read_model(directory, cls.name, shapes)
         try:
-            model = cls(fitted["ridge"], fitted["most_sessions"])
+            model = cls(card["ridge"], card["most_sessions"])
         except KeyError as error:
             raise DamagedHome(f"{directory} holds another version's model: run 'segue train' to renew it") from error
-        model._fitted = fitted
+        model._fitted = files.fitted
         track = positions(ids, items.ids)[arrays["track"]]
         here = np.flatnonzero(track >= 0)
         inverse = arrays["inverse"]
         bags = Bags(arrays["bag"][here], track[here].astype(np.int32), arrays["weight"][here], len(inverse))
-        row = positions(items.ids, ids)
-        unexplained = np.append(arrays["unexplained"], np.float32(1))[row]
-        model._serve(items, bags, inverse, unexplained, np.append(arrays["popularity"], np.float32(0))[row])
+        unexplained = np.append(arrays["unexplained"], np.float32(1))[positions(items.ids, ids)]
+        model._serve(items, bags, inverse, unexplained, restored(arrays["popularity"], ids, items))
         return model
 
 

@@ -189,11 +189,11 @@ class Ials(TasteModel[Heard]):
         DamagedHome
             The folder does not hold this model.
         """
-        files = read_model(directory, cls.name, {"factors": 2, "again": 1, "popularity": 1})
-        model = cls(saved_settings(directory, files.card, IalsSettings))
+        card, ids, arrays = files = read_model(directory, cls.name, {"factors": 2, "again": 1, "popularity": 1})
+        model = cls(saved_settings(directory, card, IalsSettings))
         model._fitted = files.fitted
-        factors, again, popularity = (files.arrays[name] for name in ("factors", "again", "popularity"))
-        model._serve(items, files.ids, factors, again, restored(popularity, files.ids, items))
+        popularity = restored(arrays["popularity"], ids, items)
+        model._serve(items, ids, arrays["factors"], arrays["again"], popularity)
         return model
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.listening.events import Event, Events
+from segue.taste.contract import TasteModel
 
-__all__ = ["Lived", "Past"]
+__all__ = ["Lived", "Past", "Remembering"]
 
 GROWTH = 1.5
 
@@ -124,6 +125,22 @@ class Lived(NamedTuple):
     def met(self) -> int:
         """How many distinct tracks have been heard."""
         return int(self.past.met[self.length - 1]) if self.length else 0
+
+
+class Remembering(TasteModel[Lived]):
+    """A model whose state is the past itself."""
+
+    def start(self) -> Lived:
+        """No event yet."""
+        return Lived.nothing()
+
+    def step(self, state: Lived, event: Event) -> Lived:
+        """The past with one more event."""
+        return state.after(event)
+
+    def follow(self, events: Events) -> Lived:
+        """The state after all of one listener's events."""
+        return Lived.of(events)
 
 
 def _longer(column: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:

@@ -19,11 +19,12 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from segue.listening.events import Event, Events, Items
+from segue.listening.events import Events, Items
 from segue.progress import Progress, silent
-from segue.taste.contract import Scores, TasteModel
+from segue.taste.contract import Scores
 from segue.taste.files import positions, read_model, write_model
-from segue.taste.past import Lived
+from segue.taste.past import Lived, Remembering
+from segue.taste.popularity import restored
 
 __all__ = ["Followers", "Rules", "own_followers"]
 
@@ -84,7 +85,7 @@ def own_followers(state: Lived) -> Followers:
     return Followers(places_after.ravel(), weight.astype(np.float32).ravel(), np.repeat(distance_of - 1, WINDOW))
 
 
-class Rules(TasteModel[Lived]):
+class Rules(Remembering):
     """Sequential rules of one's own, before those of everybody."""
 
     name: ClassVar[str] = "rules"
@@ -127,18 +128,6 @@ class Rules(TasteModel[Lived]):
         self._fitted = {"events": len(events), "rules": len(shares), "window": WINDOW}
         return self._fitted
 
-    def start(self) -> Lived:
-        """An empty past."""
-        return Lived.nothing()
-
-    def step(self, state: Lived, event: Event) -> Lived:
-        """The past with one more event."""
-        return state.after(event)
-
-    def follow(self, events: Events) -> Lived:
-        """The state after all of one listener's events."""
-        return Lived.of(events)
-
     def score(self, state: Lived, at: int = 0) -> Scores:
         """float32 (tracks,): own rules, then everybody's, then recent plays and popularity; zero for the unknown."""
         del at
@@ -173,13 +162,13 @@ class Rules(TasteModel[Lived]):
             The folder does not hold this model.
         """
         shapes = {"track": 1, "follower": 1, "share": 1, "popularity": 1}
-        card, ids, arrays = read_model(directory, cls.name, shapes)
+        _, ids, arrays = files = read_model(directory, cls.name, shapes)
         model = cls()
-        model._fitted = {key: card.get(key) for key in ("events", "rules", "window")}
+        model._fitted = files.fitted
         row = positions(ids, items.ids)
         track, follower = row[arrays["track"]], row[arrays["follower"]]
         here = np.flatnonzero((track >= 0) & (follower >= 0))
         here = here[np.argsort(track[here], kind="stable")]
-        popularity = np.append(arrays["popularity"], np.float32(0))[positions(items.ids, ids)]
+        popularity = restored(arrays["popularity"], ids, items)
         model._serve(items, track[here], follower[here], arrays["share"][here], popularity)
         return model
