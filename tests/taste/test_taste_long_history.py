@@ -1,4 +1,4 @@
-"""Two million listens of one listener, over 3,000 tracks: every model that reads the past learns from them and answers."""
+"""Two million listens of one listener over 3,000 tracks: models that read the past learn from them and answer."""
 
 import tracemalloc
 
