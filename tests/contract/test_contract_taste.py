@@ -14,6 +14,7 @@ from segue.errors import DamagedHome, NotFound
 from segue.listening.events import Event, Events, Items
 from segue.taste.contract import CHUNK, TasteModel
 from segue.taste.gru_inputs import GruSettings
+from segue.taste.ials import available
 from segue.taste.registry import CORES, MODELS, load_model, make, model_class
 from segue.types import Outcome
 
@@ -29,7 +30,12 @@ def tiny(name: str) -> TasteModel[Any]:
     return make(name, "tiny") if name in BLENDS else make(name)
 
 
-@pytest.fixture(params=sorted(MODELS), scope="module")
+FITTED_BY_IMPLICIT = pytest.param(
+    "ials", marks=pytest.mark.skipif(not available(), reason="implicit is not installed: pip install 'segue[ials]'")
+)
+
+
+@pytest.fixture(params=[FITTED_BY_IMPLICIT, *sorted(MODELS.keys() - {"ials"})], scope="module")
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -116,6 +122,25 @@ def test_follow_equals_single_steps(fitted: TasteModel[Any]) -> None:
     same(fitted.score(fitted.follow(events), at), fitted.score(state, at))
     empty = events.rows(slice(0, 0))
     same(fitted.score(fitted.follow(empty), at), fitted.score(fitted.start(), at))
+
+
+@pytest.mark.parametrize(
+    "outcomes", [[1], [3], [4], [1, 3, 3, 3, 3, 3, 3]], ids=["finished", "skipped", "failed", "mostly skipped"]
+)
+def test_what_a_model_forgets_has_moved_nothing(fitted: TasteModel[Any], outcomes: list[int]) -> None:
+    """``follow`` may leave out the events before ``lasting``: the state is the very same."""
+    for count in (1, 3, 25, 150):
+        place = np.arange(count)
+        events = Events.make(
+            ["ada"], 0 * place, place * 7 % 60, START + place * 1_000, [outcomes[at % len(outcomes)] for at in place]
+        )
+        first = fitted.lasting(events)
+        assert 0 <= first <= count
+        if first:
+            state = fitted.start()
+            for row in range(count):
+                state = fitted.step(state, events.event(row))
+            assert fitted.follow(events) == state
 
 
 def test_a_step_leaves_the_earlier_state_as_it_was(fitted: TasteModel[Any]) -> None:
@@ -310,7 +335,7 @@ def test_planted_order_is_found(name: str) -> None:
     assert mean_rank(model, test, inside) < 1.5
 
 
-@pytest.mark.parametrize("name", ["rules", "gru", "blend", "ease", "multvae", "recvae"])
+@pytest.mark.parametrize("name", ["rules", "gru", "blend", "ease", "multvae", "recvae", FITTED_BY_IMPLICIT])
 def test_a_checkerboard_of_listeners_is_found(name: str) -> None:
     """Half the listeners play the even tracks, half the odd ones, in no order."""
     chance = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from segue.demo.evening import lessons
-from segue.demo.run import _heard, run_demo
+from segue.demo.run import run_demo
 from segue.demo.story import Played
 from segue.errors import BadInput, NotFound
 from segue.home import Home
@@ -110,18 +110,3 @@ def test_the_whole_way_on_music_of_ones_own(tmp_path: Path, make_sound) -> None:
     assert html.count('<circle class="t') == 30
     assert "your music" in html
     assert "Debian" not in html
-
-
-def test_listens_whose_end_nobody_told_count_as_heard(tmp_path: Path) -> None:
-    told = [{}, {}, {"duration": 200, "duration_played": 3}, {"duration": 200, "duration_played": 200}]
-    rows = [
-        {
-            "listened_at": 1_700_000_000 + 300 * number,
-            "track_metadata": {"artist_name": "Ada", "track_name": "One", "additional_info": info},
-        }
-        for number, info in enumerate(told)
-    ]
-    (tmp_path / "listens.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    with Library(Home(tmp_path / "home"), load_settings()) as library:
-        library.listen(tmp_path / "listens.jsonl", listener="me")
-        assert _heard(library) == (4, [3])

@@ -100,4 +100,4 @@ def test_states_that_part_in_threads_stay_apart() -> None:
         thread.join()
     for track, past in ends.items():
         assert past.tracks[:303].tolist() == [0, 1, 2] + [track] * 300
-        assert sum(len(places) for places in past.places.values()) == 303
+        assert sum(len(past.before(met, 303)) for met in set(past.tracks[:303].tolist())) == 303

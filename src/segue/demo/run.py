@@ -243,7 +243,7 @@ def _listens(
 
 
 def _heard(library: Library) -> int:
-    """How many listens there are."""
+    """The number of listens the library knows."""
     from segue.listening.history import load_events, track_ids
 
     return len(load_events(library.database, track_ids(library.database)))

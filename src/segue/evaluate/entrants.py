@@ -14,7 +14,7 @@ __all__ = ["DEFAULT", "RANDOM", "Entrants", "check_given", "choose", "enter", "s
 DEFAULT = ("popularity", "rules", "vstan", "sound", "gru", "blend")
 """Strong simple baselines first; "sound" only where there are vectors."""
 
-RANDOM = ("gru", "gru-memory", "multvae", "recvae", "blend")
+RANDOM = ("gru", "gru-memory", "multvae", "recvae", "ials", "blend")
 """Models whose result depends on the seed: ``--seeds`` fits these several times, the others once."""
 
 Entrants = dict[str, TasteModel[Any] | Path | None]
@@ -28,8 +28,8 @@ def choose(models: Sequence[str | Path | TasteModel[Any]], *, sound: bool) -> En
     Parameters
     ----------
     models
-        Names, folders of trained models, or models of one's own; "all" stands for every name there is; none at all for
-        ``DEFAULT``. What is a name is no folder; ``./gru`` is.
+        Names, folders of trained models, or models of one's own; "all" stands for every name there is and that can be
+        fitted here; none at all for ``DEFAULT``. What is a name is no folder; ``./gru`` is.
     sound
         Whether there are vectors.
 
@@ -41,10 +41,14 @@ def choose(models: Sequence[str | Path | TasteModel[Any]], *, sound: bool) -> En
         A name is there twice, "sound" is asked for without vectors, or a folder has the name of a model that is fitted.
     DamagedHome
         A folder holds no model.
+    NotReady
+        "ials" is asked for, and what fits it is not installed.
     """
+    from segue.taste.ials import available, need_implicit
     from segue.taste.registry import MODELS
 
-    possible = [name for name in MODELS if sound or name != "sound"]
+    impossible = {"sound": not sound, "ials": not available()}
+    possible = [name for name in MODELS if not impossible.get(name)]
     if not models:
         models = [name for name in DEFAULT if name in possible]
     elif "all" in models:
@@ -61,6 +65,8 @@ def choose(models: Sequence[str | Path | TasteModel[Any]], *, sound: bool) -> En
             )
         if model == "sound" and not sound:
             raise BadInput("the model sound must know how tracks sound: give --vectors, or leave it out")
+        if model == "ials":
+            need_implicit()
         chosen[name] = None if isinstance(model, str) else model
     return chosen
 

@@ -37,6 +37,7 @@ BASELINES = (
     "stan",
     "vstan",
     "ease",
+    "ials",
     "sound",
 )
 """What any model must beat to be worth its training."""

@@ -66,9 +66,9 @@ def evaluate(
     vectors
         Parquet with ``track`` and ``vector``: how tracks sound.
     models
-        Names, or models of one's own that keep the ``TasteModel`` contract; "all" stands for every name there is,
-        none at all for ``entrants.DEFAULT``. A folder of a trained model is loaded and not fitted, and the report says
-        so.
+        Names, or models of one's own that keep the ``TasteModel`` contract; "all" stands for every name there is and
+        that can be fitted here, none at all for ``entrants.DEFAULT``. A folder of a trained model is loaded and not
+        fitted, and the report says so.
     split
         "time" or "playlist"; only for ``listens``.
     report

@@ -154,7 +154,8 @@ def _speaking_for(
 def _voice(profile: Profile, kind: str, place: int, said: Said) -> str:
     """What a voice of the model says, and of which track heard."""
     if kind == "popularity":
-        return f"{'much' if said.more else 'seldom'} played here"
+        # Against the other candidates, and by everybody who plays here, who may be one: it is a change, not an unknown.
+        return "one of the more played tracks" if said.more else "a change from what is played most"
     if said.cause < 0:
         words = {"together": "goes with what you play of late", "order": "the order you play in leads here"}
         general = "what you play leads here"

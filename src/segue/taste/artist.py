@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from segue.listening.events import Event, Events, Items
+from segue.listening.events import Events, Items
 from segue.progress import Progress, silent
-from segue.taste.contract import Scores, TasteModel
+from segue.taste.contract import Scores
 from segue.taste.files import read_model, write_model
 from segue.taste.habits import fading
-from segue.taste.past import Lived
+from segue.taste.past import Lived, Remembering
 from segue.taste.popularity import log_plays, restored
 
 __all__ = ["Artist"]
@@ -29,7 +29,7 @@ DECAY = 1.0
 POPULARITY = 1e-8
 
 
-class Artist(TasteModel[Lived]):
+class Artist(Remembering):
     """The artists of the listener's own plays."""
 
     name: ClassVar[str] = "artist"
@@ -57,18 +57,6 @@ class Artist(TasteModel[Lived]):
         progress(f"train {self.name}", len(events), len(events))
         return self._fitted
 
-    def start(self) -> Lived:
-        """No events."""
-        return Lived.nothing()
-
-    def step(self, state: Lived, event: Event) -> Lived:
-        """One event later."""
-        return state.after(event)
-
-    def follow(self, events: Events) -> Lived:
-        """The events of one listener."""
-        return Lived.of(events)
-
     def score(self, state: Lived, at: int = 0) -> Scores:
         """float32 (tracks,): the artist's activation times the track's share in the artist, then popularity."""
         if not len(self.items):
@@ -90,8 +78,8 @@ class Artist(TasteModel[Lived]):
         DamagedHome
             The folder does not hold this model.
         """
-        card, ids, arrays = read_model(directory, cls.name, {"log_plays": 1})
+        _, ids, arrays = files = read_model(directory, cls.name, {"log_plays": 1})
         model = cls()
-        model._fitted = {key: card.get(key) for key in ("events", "tracks_with_artist")}
+        model._fitted = files.fitted
         model._serve(items, restored(arrays["log_plays"], ids, items))
         return model

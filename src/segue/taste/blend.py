@@ -31,7 +31,7 @@ from segue.taste.blend_network import SHAPES, rank, untrained
 from segue.taste.blend_voices import by_kind, causes
 from segue.taste.contract import CHUNK, Scores, TasteModel, Voice, top_k
 from segue.taste.evidence import MADE_BY, OWN, made_by, own_evidence, unheard
-from segue.taste.files import read_model, write_model
+from segue.taste.files import read_model, saved_settings, write_model
 from segue.taste.past import Lived
 from segue.taste.popularity import relative_popularity, restored
 
@@ -227,20 +227,13 @@ class Blend(TasteModel[BlendState]):
         """
         from segue.taste.registry import load_model
 
-        card, ids, arrays = read_model(directory, cls.name, SHAPES)
-        fitted = {key: value for key, value in card.items() if key not in {"model", "sha256"}}
-        try:
-            settings = dict(fitted["settings"])
-            model = cls(BlendSettings(**{**settings, "parts": tuple(settings["parts"])}))
-            parts = [load_model(directory / PARTS_FOLDER / name, items) for name in fitted["parts"]]
-        except (KeyError, TypeError) as error:
-            raise DamagedHome(
-                f"{directory} holds settings of another version: run 'segue train' to renew it"
-            ) from error
+        card, ids, arrays = files = read_model(directory, cls.name, SHAPES)
+        model = cls(saved_settings(directory, card, BlendSettings))
+        parts = [load_model(directory / PARTS_FOLDER / name, items) for name in card.get("parts", ())]
         popularity = restored(arrays.pop("popularity"), ids, items)
         model._serve(items, parts, popularity)
         model._answer_for(items, arrays)
-        model._fitted = fitted
+        model._fitted = files.fitted
         if len(arrays["mean"]) != len(model.columns):
             raise DamagedHome(f"{directory} was made by another version: run 'segue train' to renew it")
         return model

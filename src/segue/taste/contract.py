@@ -105,6 +105,14 @@ class TasteModel(ABC, Generic[State]):
         lowest score; items that have gone are forgotten.
         """
 
+    def lasting(self, events: Events) -> int:
+        """The first of one listener's events that the state after all of them still holds something of.
+
+        Where a model forgets, ``follow`` need not go through a whole life.
+        """
+        del events
+        return 0
+
     def along(self, events: Events, targets: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Scores]]:
         """Score the next track at positions of one listener's history, each from what came before it.
 
@@ -120,7 +128,8 @@ class TasteModel(ABC, Generic[State]):
         positions, scores
             int64 (n,) and float32 (n, tracks), n at most ``CHUNK``; together they cover ``targets`` in order.
         """
-        state, reached = self.start(), 0
+        reached = int(targets[0]) if len(targets) else 0
+        state = self.follow(events.rows(slice(0, reached)))
         for first in range(0, len(targets), CHUNK):
             chunk = targets[first : first + CHUNK]
             scores = np.empty((len(chunk), len(self.items)), dtype=np.float32)
@@ -134,7 +143,7 @@ class TasteModel(ABC, Generic[State]):
     def follow(self, events: Events) -> State:
         """The state after all of one listener's events."""
         state = self.start()
-        for row in range(len(events)):
+        for row in range(self.lasting(events), len(events)):
             state = self.step(state, events.event(row))
         return state
 

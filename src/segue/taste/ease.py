@@ -30,8 +30,9 @@ from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import Scores, TasteModel
 from segue.taste.files import positions, read_model, write_model
+from segue.taste.popularity import restored
 
-__all__ = ["Bag", "Bags", "Ease", "session_bags"]
+__all__ = ["Bag", "Bags", "Ease", "bag_begins", "session_bags"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -78,6 +79,18 @@ class Bag(NamedTuple):
         """Rows of tracks, each once and rising, int64, and log(1 + what its plays weigh), float32."""
         tracks, place = np.unique(np.array(self.tracks, dtype=np.int64), return_inverse=True)
         return tracks, np.log1p(np.bincount(place, self.pulls, minlength=len(tracks))).astype(np.float32)
+
+
+def bag_begins(events: Events, memory: int) -> int:
+    """The place from which on one listener's events make the very bag that all of them make.
+
+    Examples
+    --------
+    >>> bag_begins(Events.make(["ada"], [0] * 5, range(5), range(5), [0, 1, 3, 1, 3]), 2)
+    1
+    """
+    played = np.flatnonzero(AS_PLAY[events.outcome])[-memory:]
+    return int(played[0]) if len(played) else max(0, len(events) - 1)
 
 
 class Bags(NamedTuple):
@@ -169,6 +182,10 @@ class Ease(TasteModel[Bag]):
         """The bag with one more event."""
         return state.add(event, half_life_plays=HALF_LIFE_PLAYS, after_a_pause=AFTER_A_PAUSE, memory=MEMORY)
 
+    def lasting(self, events: Events) -> int:
+        """The bag holds the last plays only."""
+        return bag_begins(events, MEMORY)
+
     def score(self, state: Bag, at: int = 0) -> Scores:
         """float32 (tracks,): x·B where it is above zero, then popularity; zero for what was never played."""
         del at
@@ -212,20 +229,18 @@ class Ease(TasteModel[Bag]):
             The folder does not hold this model.
         """
         shapes = {"bag": 1, "track": 1, "weight": 1, "inverse": 2, "unexplained": 1, "popularity": 1}
-        card, ids, arrays = read_model(directory, cls.name, shapes)
-        fitted = {key: value for key, value in card.items() if key not in {"model", "sha256"}}
+        card, ids, arrays = files = read_model(directory, cls.name, shapes)
         try:
-            model = cls(fitted["ridge"], fitted["most_sessions"])
+            model = cls(card["ridge"], card["most_sessions"])
         except KeyError as error:
             raise DamagedHome(f"{directory} holds another version's model: run 'segue train' to renew it") from error
-        model._fitted = fitted
+        model._fitted = files.fitted
         track = positions(ids, items.ids)[arrays["track"]]
         here = np.flatnonzero(track >= 0)
         inverse = arrays["inverse"]
         bags = Bags(arrays["bag"][here], track[here].astype(np.int32), arrays["weight"][here], len(inverse))
-        row = positions(items.ids, ids)
-        unexplained = np.append(arrays["unexplained"], np.float32(1))[row]
-        model._serve(items, bags, inverse, unexplained, np.append(arrays["popularity"], np.float32(0))[row])
+        unexplained = np.append(arrays["unexplained"], np.float32(1))[positions(items.ids, ids)]
+        model._serve(items, bags, inverse, unexplained, restored(arrays["popularity"], ids, items))
         return model
 
 

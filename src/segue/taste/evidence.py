@@ -8,7 +8,6 @@ Columns fade and saturate on purpose: sums of many weak hints and one strong hin
 given as log(1 + mass / scale), where a mass of zero stays zero.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -171,7 +170,7 @@ def _after_alike(state: Lived, met: int) -> list[npt.NDArray[np.float64]]:
     if not length:
         return [np.zeros(met)] * 4
     context = past.tracks[max(0, length - CONTEXT) : length][::-1]
-    earlier = _places_before(state, int(context[0]), length - 1, OCCURRENCES)
+    earlier = past.before(int(context[0]), length - 1, OCCURRENCES)
     if not len(earlier):
         return [np.zeros(met)] * 4
     weight = 1.0 / np.arange(len(earlier), 0, -1)
@@ -208,17 +207,10 @@ def places_around(state: Lived) -> Iterator[tuple[int, Ints, float]]:
     past, length = state
     reach = np.concatenate([np.arange(-AROUND, 0), np.arange(1, AROUND + 1)])
     for distance, track in enumerate(past.tracks[max(0, length - CONTEXT) : length][::-1].tolist(), 1):
-        earlier = _places_before(state, track, length - distance, AROUND_OCCURRENCES)
+        earlier = past.before(track, length - distance, AROUND_OCCURRENCES)
         if len(earlier):
             near = earlier[:, None] + reach
             yield distance - 1, near[(near >= 0) & (near < length)], 1 / ((distance + 2) * len(earlier))
-
-
-def _places_before(state: Lived, track: int, before: int, most: int) -> Ints:
-    """The latest places of a track before a place, rising."""
-    places = state.past.places[track]
-    last = bisect_left(places, before)
-    return np.array(places[max(0, last - most) : last], dtype=np.int64)
 
 
 def _in_session(started_at: npt.NDArray[np.int64], now: int, latest: Ints) -> npt.NDArray[np.bool_]:

@@ -6,9 +6,9 @@ the digest of the weights, because a flipped bit in a matrix is otherwise a numb
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,10 @@ import numpy.typing as npt
 from segue.errors import DamagedHome
 from segue.home import write_bytes, write_text
 
-__all__ = ["ModelFiles", "positions", "read_card", "read_model", "write_model"]
+__all__ = ["ModelFiles", "positions", "read_card", "read_model", "saved_settings", "write_model"]
 
 Arrays = dict[str, npt.NDArray[Any]]
+Settings = TypeVar("Settings")
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
@@ -31,6 +32,11 @@ class ModelFiles(NamedTuple):
     card: dict[str, Any]
     ids: tuple[str, ...]
     arrays: Arrays
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """What ``fit`` returned: the card without the model's name and the digest."""
+        return {key: value for key, value in self.card.items() if key not in {"model", "sha256"}}
 
 
 def write_model(directory: Path, card: Mapping[str, Any], ids: Sequence[str], arrays: Mapping[str, Any]) -> None:
@@ -100,6 +106,21 @@ def read_model(directory: Path, name: str, shapes: Mapping[str, int]) -> ModelFi
     if wrong:
         raise _damaged(weights, f"lacks {', '.join(wrong)}")
     return ModelFiles(card, tuple(ids), arrays)
+
+
+def saved_settings(directory: Path, card: Mapping[str, Any], kind: Callable[..., Settings]) -> Settings:
+    """The settings in a model's card, of their own kind; lists are tuples again, which JSON does not know.
+
+    Raises
+    ------
+    DamagedHome
+        They are those of another version.
+    """
+    try:
+        held = {name: tuple(value) if isinstance(value, list) else value for name, value in card["settings"].items()}
+        return kind(**held)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DamagedHome(f"{directory} holds settings of another version: run 'segue train' to renew it") from error
 
 
 def positions(ids: Sequence[str], among: Sequence[str]) -> npt.NDArray[np.int64]:

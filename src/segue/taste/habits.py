@@ -18,11 +18,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from segue.listening.events import Event, Events, Items
+from segue.listening.events import Events, Items
 from segue.progress import Progress, silent
-from segue.taste.contract import Scores, TasteModel
+from segue.taste.contract import Scores
 from segue.taste.files import read_model, write_model
-from segue.taste.past import Lived
+from segue.taste.past import Lived, Remembering
 from segue.taste.popularity import relative_popularity, restored
 from segue.taste.rules import AS_PLAY
 
@@ -51,7 +51,7 @@ def fading(state: Lived, at: int, decay: float) -> npt.NDArray[np.float64]:
     return np.asarray(AS_PLAY[past.outcomes[:length]] * age**-decay)
 
 
-class MostPlayed(TasteModel[Lived]):
+class MostPlayed(Remembering):
     """The listener's own counts of plays."""
 
     name: ClassVar[str] = "most-played"
@@ -69,18 +69,6 @@ class MostPlayed(TasteModel[Lived]):
         self._fitted = {"events": len(events)}
         progress(f"train {self.name}", len(events), len(events))
         return self._fitted
-
-    def start(self) -> Lived:
-        """No events."""
-        return Lived.nothing()
-
-    def step(self, state: Lived, event: Event) -> Lived:
-        """One event later."""
-        return state.after(event)
-
-    def follow(self, events: Events) -> Lived:
-        """The events of one listener."""
-        return Lived.of(events)
 
     def _weight(self, state: Lived, at: int) -> npt.NDArray[np.float64]:
         return fading(state, at, 0.0)
@@ -103,10 +91,10 @@ class MostPlayed(TasteModel[Lived]):
         DamagedHome
             The folder does not hold this model.
         """
-        card, ids, arrays = read_model(directory, cls.name, {"popularity": 1})
+        _, ids, arrays = files = read_model(directory, cls.name, {"popularity": 1})
         model = cls()
         model.items = items
-        model._fitted = {"events": card.get("events")}
+        model._fitted = files.fitted
         model._popularity = restored(arrays["popularity"], ids, items)
         return model
 

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.listening.context import sessions
-from segue.listening.events import Event, Events, Items
+from segue.listening.events import Events, Items
 from segue.progress import Progress, silent
-from segue.taste.contract import Scores, TasteModel
+from segue.taste.contract import Scores
 from segue.taste.files import read_model, write_model
-from segue.taste.neighbours import Recent, answer, gather, heaviest, returns, served_rows
+from segue.taste.neighbours import Neighbours, Recent, answer, gather, heaviest, returns, served_rows
 from segue.taste.popularity import relative_popularity, restored
 
 __all__ = ["ItemNeighbours"]
@@ -34,7 +34,7 @@ SHRINKAGE = 20
 BLOCK = 2_048
 
 
-class ItemNeighbours(TasteModel[Recent]):
+class ItemNeighbours(Neighbours):
     """Cosine of tracks over sessions."""
 
     name: ClassVar[str] = "item-knn"
@@ -99,14 +99,6 @@ class ItemNeighbours(TasteModel[Recent]):
         self._fitted = {"events": len(events), "sessions": shape[0], "neighbours": NEIGHBOURS}
         return self._fitted
 
-    def start(self) -> Recent:
-        """Nothing heard."""
-        return Recent()
-
-    def step(self, state: Recent, event: Event) -> Recent:
-        """One track later."""
-        return state.after(event)
-
     def score(self, state: Recent, at: int = 0) -> Scores:
         """float32 (tracks,): the probability to come next, by cosines with the tracks heard last."""
         del at
@@ -140,9 +132,9 @@ class ItemNeighbours(TasteModel[Recent]):
             The folder does not hold this model.
         """
         shapes = {"track": 1, "neighbour": 1, "cosine": 1, "again": 1, "popularity": 1}
-        card, ids, arrays = read_model(directory, cls.name, shapes)
+        _, ids, arrays = files = read_model(directory, cls.name, shapes)
         model = cls()
-        model._fitted = {key: card.get(key) for key in ("events", "sessions", "neighbours")}
+        model._fitted = files.fitted
         row = served_rows(ids, items)
         track, neighbour = row[arrays["track"]], row[arrays["neighbour"]]
         here = np.flatnonzero(track < len(items))

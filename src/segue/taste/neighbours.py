@@ -19,9 +19,21 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.listening.events import Event, Events, Items
+from segue.taste.contract import TasteModel
 from segue.taste.files import positions
 
-__all__ = ["CONTEXT", "POPULARITY", "Recent", "Sharing", "answer", "gather", "heaviest", "returns", "served_rows"]
+__all__ = [
+    "CONTEXT",
+    "POPULARITY",
+    "Neighbours",
+    "Recent",
+    "Sharing",
+    "answer",
+    "gather",
+    "heaviest",
+    "returns",
+    "served_rows",
+]
 
 CONTEXT = 20
 """The tracks heard last from which neighbours are sought. They reach back over pauses: a new session's first track is
@@ -63,6 +75,22 @@ class Recent(NamedTuple):
         place = np.array(sorted(last.values()), dtype=np.int64)
         tracks = np.array(self.tracks, dtype=np.int64)
         return tracks[place], len(tracks) - 1 - place
+
+
+class Neighbours(TasteModel[Recent]):
+    """A model that starts from the tracks heard last."""
+
+    def start(self) -> Recent:
+        """Nothing heard."""
+        return Recent()
+
+    def step(self, state: Recent, event: Event) -> Recent:
+        """One track later."""
+        return state.after(event)
+
+    def lasting(self, events: Events) -> int:
+        """Only the tracks heard last count."""
+        return max(0, len(events) - CONTEXT)
 
 
 def returns(events: Events) -> npt.NDArray[np.float32]:

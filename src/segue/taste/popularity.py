@@ -54,7 +54,21 @@ def restored(column: npt.NDArray[Any], ids: tuple[str, ...], items: Items) -> np
     return np.append(column, column.dtype.type(0))[positions(items.ids, ids)]
 
 
-class Popularity(TasteModel[None]):
+class Stateless(TasteModel[None]):
+    """A model to which everybody is alike."""
+
+    def start(self) -> None:
+        """Nothing."""
+
+    def step(self, state: None, event: Event) -> None:
+        """Nothing: the listener's own events don't count here."""
+
+    def lasting(self, events: Events) -> int:
+        """None of them."""
+        return len(events)
+
+
+class Popularity(Stateless):
     """Counts of plays; it has no state.
 
     Parameters
@@ -80,12 +94,6 @@ class Popularity(TasteModel[None]):
         progress(f"train {self.name}", len(events), len(events))
         return self._fitted
 
-    def start(self) -> None:
-        """Nothing: everybody is alike."""
-
-    def step(self, state: None, event: Event) -> None:
-        """Nothing: the listener's own events don't count here."""
-
     def score(self, state: None, at: int = 0) -> Scores:
         """float32 (tracks,): log(1 + plays)."""
         del state, at
@@ -104,10 +112,10 @@ class Popularity(TasteModel[None]):
         DamagedHome
             The folder does not hold this model.
         """
-        card, ids, arrays = read_model(directory, cls.name, {"log_plays": 1})
+        card, ids, arrays = files = read_model(directory, cls.name, {"log_plays": 1})
         model = cls(card.get("half_life_days"))
         model.items = items
-        model._fitted = {"events": card.get("events"), "half_life_days": card.get("half_life_days")}
+        model._fitted = files.fitted
         model._log_plays = restored(arrays["log_plays"], ids, items)
         return model
 
@@ -121,7 +129,7 @@ class RecentPopularity(Popularity):
         super().__init__(half_life_days)
 
 
-class HourlyPopularity(TasteModel[None]):
+class HourlyPopularity(Stateless):
     """Shares of plays at this hour of the week (UTC); it has no state."""
 
     name: ClassVar[str] = "hourly-popularity"
@@ -162,12 +170,6 @@ class HourlyPopularity(TasteModel[None]):
         progress(f"train {self.name}", len(events), len(events))
         return self._fitted
 
-    def start(self) -> None:
-        """Nothing: everybody is alike."""
-
-    def step(self, state: None, event: Event) -> None:
-        """Nothing: the listener's own events don't count here."""
-
     def score(self, state: None, at: int = 0) -> Scores:
         """float32 (tracks,): the share of plays at this hour; of all plays where no time is known."""
         del state
@@ -195,9 +197,9 @@ class HourlyPopularity(TasteModel[None]):
             The folder does not hold this model.
         """
         shapes = {"share": 1, "total": 1, "hour": 1, "track": 1, "plays": 1}
-        card, ids, arrays = read_model(directory, cls.name, shapes)
+        _, ids, arrays = files = read_model(directory, cls.name, shapes)
         model = cls()
-        model._fitted = {key: card.get(key) for key in ("events", "prior_plays")}
+        model._fitted = files.fitted
         track = positions(ids, items.ids)[arrays["track"]]
         here = track >= 0
         model._serve(

@@ -29,6 +29,7 @@ MODELS = {
     "gru-memory": "segue.taste.blend:GruMemory",
     "blend": "segue.taste.blend:Blend",
     "ease": "segue.taste.ease:Ease",
+    "ials": "segue.taste.ials:Ials",
     "recent-popularity": "segue.taste.popularity:RecentPopularity",
     "hourly-popularity": "segue.taste.popularity:HourlyPopularity",
     "most-played": "segue.taste.habits:MostPlayed",
@@ -84,7 +85,13 @@ def make(name: str, size: Size = "small", given: Mapping[str, Any] | None = None
         There is no such model, or it has no such setting.
     BadInput
         A given value does not fit, or the model has no settings.
+    NotReady
+        What fits the model is not installed.
     """
+    if name == "ials":
+        from segue.taste.ials import need_implicit
+
+        need_implicit()
     kind: Callable[..., TasteModel[Any]] = model_class(name)
     settings = settings_of(name, size)
     if given:
@@ -114,6 +121,10 @@ def settings_of(name: str, size: Size = "small") -> Any:
         from segue.taste.vae_inputs import Recipe, VaeSettings
 
         return VaeSettings.of(cast("Recipe", name), size)
+    if name == "ials":
+        from segue.taste.ials import IalsSettings
+
+        return IalsSettings.of(size)
     return None
 
 

@@ -13,18 +13,18 @@ Behind the rules, far smaller, stand the listener's recent plays and the popular
 rule names. A skipped follower is half a follower: it still tells what comes after what.
 """
 
-from bisect import bisect_left
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from segue.listening.events import Event, Events, Items
+from segue.listening.events import Events, Items
 from segue.progress import Progress, silent
-from segue.taste.contract import Scores, TasteModel
+from segue.taste.contract import Scores
 from segue.taste.files import positions, read_model, write_model
-from segue.taste.past import Lived
+from segue.taste.past import Lived, Remembering
+from segue.taste.popularity import restored
 
 __all__ = ["Followers", "Rules", "own_followers"]
 
@@ -65,25 +65,18 @@ def own_followers(state: Lived) -> Followers:
     """What followed the last ``WINDOW`` tracks before, in the listener's own past; a place may stand there twice."""
     past, length = state
     context = past.tracks[max(0, length - WINDOW) : length][::-1].tolist()
-    found: list[int] = []
-    distances: list[int] = []
-    ages: list[int] = []
-    for distance, track in enumerate(context, 1):
-        places = past.places[track]
-        # The place the context itself stands at, and later ones, have no past behind them yet.
-        last = bisect_left(places, length - distance)
-        first = max(0, last - OCCURRENCES)
-        found += places[first:last]
-        distances += [distance] * (last - first)
-        ages += range(last - first - 1, -1, -1)
-    if not found:
+    # The place the context itself stands at, and later ones, have no past behind them yet.
+    found = [past.before(track, length - distance, OCCURRENCES) for distance, track in enumerate(context, 1)]
+    counts = [len(places) for places in found]
+    if not sum(counts):
         nothing = np.zeros(0, dtype=np.int64)
         return Followers(nothing, np.zeros(0, dtype=np.float32), nothing)
-    distance_of = np.array(distances)
+    distance_of = np.repeat(np.arange(1, len(context) + 1), counts)
+    ages = np.concatenate([np.arange(count - 1, -1, -1) for count in counts])
     behind = np.arange(1, WINDOW + 1)
-    places_after = np.array(found)[:, None] + behind
+    places_after = np.concatenate(found)[:, None] + behind
     weight = 1 / (1 + np.abs(behind - distance_of[:, None]))
-    weight *= np.exp2(-np.array(ages) / OCCURRENCE_HALF_LIFE)[:, None]
+    weight *= np.exp2(-ages / OCCURRENCE_HALF_LIFE)[:, None]
     weight[places_after >= length] = 0
     np.minimum(places_after, length - 1, out=places_after)
     totals = np.bincount(distance_of, weight.sum(axis=1))
@@ -92,7 +85,7 @@ def own_followers(state: Lived) -> Followers:
     return Followers(places_after.ravel(), weight.astype(np.float32).ravel(), np.repeat(distance_of - 1, WINDOW))
 
 
-class Rules(TasteModel[Lived]):
+class Rules(Remembering):
     """Sequential rules of one's own, before those of everybody."""
 
     name: ClassVar[str] = "rules"
@@ -135,18 +128,6 @@ class Rules(TasteModel[Lived]):
         self._fitted = {"events": len(events), "rules": len(shares), "window": WINDOW}
         return self._fitted
 
-    def start(self) -> Lived:
-        """An empty past."""
-        return Lived.nothing()
-
-    def step(self, state: Lived, event: Event) -> Lived:
-        """The past with one more event."""
-        return state.after(event)
-
-    def follow(self, events: Events) -> Lived:
-        """The state after all of one listener's events."""
-        return Lived.of(events)
-
     def score(self, state: Lived, at: int = 0) -> Scores:
         """float32 (tracks,): own rules, then everybody's, then recent plays and popularity; zero for the unknown."""
         del at
@@ -181,13 +162,13 @@ class Rules(TasteModel[Lived]):
             The folder does not hold this model.
         """
         shapes = {"track": 1, "follower": 1, "share": 1, "popularity": 1}
-        card, ids, arrays = read_model(directory, cls.name, shapes)
+        _, ids, arrays = files = read_model(directory, cls.name, shapes)
         model = cls()
-        model._fitted = {key: card.get(key) for key in ("events", "rules", "window")}
+        model._fitted = files.fitted
         row = positions(ids, items.ids)
         track, follower = row[arrays["track"]], row[arrays["follower"]]
         here = np.flatnonzero((track >= 0) & (follower >= 0))
         here = here[np.argsort(track[here], kind="stable")]
-        popularity = np.append(arrays["popularity"], np.float32(0))[positions(items.ids, ids)]
+        popularity = restored(arrays["popularity"], ids, items)
         model._serve(items, track[here], follower[here], arrays["share"][here], popularity)
         return model

@@ -25,11 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.listening.context import sessions
-from segue.listening.events import Event, Events, Items
+from segue.listening.events import Events, Items
 from segue.progress import Progress, silent
-from segue.taste.contract import Scores, TasteModel
+from segue.taste.contract import Scores
 from segue.taste.files import read_model, write_model
-from segue.taste.neighbours import Recent, answer, gather, heaviest, returns, served_rows
+from segue.taste.neighbours import Neighbours, Recent, answer, gather, heaviest, returns, served_rows
 from segue.taste.popularity import relative_popularity, restored
 from segue.taste.rules import AS_FOLLOWER
 
@@ -65,7 +65,7 @@ class Weights(NamedTuple):
     rarity: float = 0.0
 
 
-class _SessionNeighbours(TasteModel[Recent]):
+class _SessionNeighbours(Neighbours):
     weights: ClassVar[Weights]
 
     def __init__(self) -> None:
@@ -122,14 +122,6 @@ class _SessionNeighbours(TasteModel[Recent]):
         self._fitted = {"events": len(events), "sessions": count}
         progress(f"train {self.name}", len(events), len(events))
         return self._fitted
-
-    def start(self) -> Recent:
-        """Nothing heard."""
-        return Recent()
-
-    def step(self, state: Recent, event: Event) -> Recent:
-        """One track later."""
-        return state.after(event)
 
     def score(self, state: Recent, at: int = 0) -> Scores:
         """float32 (tracks,): the probability to come next, by what the neighbours hold."""
@@ -200,9 +192,9 @@ class _SessionNeighbours(TasteModel[Recent]):
             The folder does not hold this model.
         """
         shapes = {"track": 1, "session": 1, "weight": 1, "ended_at": 1, "again": 1, "popularity": 1}
-        card, ids, arrays = read_model(directory, cls.name, shapes)
+        _, ids, arrays = files = read_model(directory, cls.name, shapes)
         model = cls()
-        model._fitted = {key: card.get(key) for key in ("events", "sessions")}
+        model._fitted = files.fitted
         row = served_rows(ids, items)
         popularity = restored(arrays["popularity"], ids, items)
         model._serve(

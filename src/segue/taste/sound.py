@@ -77,6 +77,12 @@ class Sound(TasteModel[SoundState]):
             (*(earlier * DECAY for earlier in state.pulls), pull)[-MEMORY:],
         )
 
+    def lasting(self, events: Events) -> int:
+        """Only the last that have a sound, and an end that says something."""
+        told = self._heard[events.track] & np.isin(events.outcome, [int(outcome) for outcome in PULL])
+        remembered = np.flatnonzero(told)[-MEMORY:]
+        return int(remembered[0]) if len(remembered) else len(events)
+
     def score(self, state: SoundState, at: int = 0) -> Scores:
         """float32 (tracks,): pulls times likeness, summed; zero for all that sounds when nothing is remembered."""
         del at

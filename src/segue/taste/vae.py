@@ -24,12 +24,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from segue.errors import DamagedHome, NotReady
+from segue.errors import NotReady
 from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import CHUNK, Scores, TasteModel
-from segue.taste.ease import AS_PLAY, Bag, Bags, session_bags
-from segue.taste.files import positions, read_model, write_model
+from segue.taste.ease import AS_PLAY, Bag, Bags, bag_begins, session_bags
+from segue.taste.files import positions, read_model, saved_settings, write_model
 from segue.taste.vae_inputs import Recipe, VaeSettings
 
 __all__ = ["MultVae", "RecVae", "Vae"]
@@ -129,6 +129,10 @@ class Vae(TasteModel[Bag]):
             memory=settings.memory,
         )
 
+    def lasting(self, events: Events) -> int:
+        """The bag holds the last plays only."""
+        return bag_begins(events, self.settings.memory)
+
     def latent(self, state: Bag) -> Floats:
         """float32 (latent,): the mean of the posterior of this bag."""
         tracks, weights = state.weights()
@@ -166,7 +170,8 @@ class Vae(TasteModel[Bag]):
 
     def along(self, events: Events, targets: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Scores]]:
         """As the contract says; the answers of a chunk in one product."""
-        state, reached = self.start(), 0
+        reached = int(targets[0]) if len(targets) else 0
+        state = self.follow(events.rows(slice(0, reached)))
         for first in range(0, len(targets), CHUNK):
             chunk = targets[first : first + CHUNK]
             latents = np.empty((len(chunk), self.settings.latent), dtype=np.float32)
@@ -203,15 +208,9 @@ class Vae(TasteModel[Bag]):
         NotReady
             The items have the sounds of another encoder than the one it was trained on.
         """
-        card, ids, arrays = read_model(directory, cls.name, SHAPES)
-        fitted = {key: value for key, value in card.items() if key not in {"model", "sha256"}}
-        try:
-            model = cls(VaeSettings(**fitted["settings"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedHome(
-                f"{directory} holds settings of another version: run 'segue train' to renew it"
-            ) from error
-        model._fitted = fitted
+        card, ids, arrays = files = read_model(directory, cls.name, SHAPES)
+        model = cls(saved_settings(directory, card, VaeSettings))
+        model._fitted = files.fitted
         model._serve(items, ids, arrays)
         return model
 
