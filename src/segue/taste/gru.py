@@ -30,7 +30,7 @@ from segue.errors import DamagedHome, NotReady
 from segue.listening.events import Event, Events, Items
 from segue.progress import Progress, silent
 from segue.taste.contract import CHUNK, Scores, TasteModel
-from segue.taste.files import positions, read_model, write_model
+from segue.taste.files import positions, read_model, saved_settings, write_model
 from segue.taste.gru_inputs import CoreName, GruSettings, Moments
 from segue.taste.gru_units import make_unit, normed
 
@@ -192,17 +192,11 @@ class SessionGru(TasteModel[GruState]):
         NotReady
             The items have the sounds of another encoder than the one it was trained on.
         """
-        card, ids, arrays = read_model(directory, cls.name, SHAPES)
-        fitted = {key: value for key, value in card.items() if key not in {"model", "sha256"}}
+        files = read_model(directory, cls.name, SHAPES)
+        model = cls(saved_settings(directory, files.card, GruSettings))
+        model._fitted = files.fitted
         try:
-            model = cls(GruSettings(**fitted["settings"]))
-        except (KeyError, TypeError) as error:
-            raise DamagedHome(
-                f"{directory} holds settings of another version: run 'segue train' to renew it"
-            ) from error
-        model._fitted = fitted
-        try:
-            model._serve(items, ids, arrays)
+            model._serve(items, files.ids, files.arrays)
         except KeyError as error:
             raise DamagedHome(f"{directory} lacks weights of its core: run 'segue train' to make it anew") from error
         return model
