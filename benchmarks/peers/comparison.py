@@ -152,7 +152,7 @@ def compare(
     peers
         The interpreter for each peer's key.
     size, seed
-        For Segue's models.
+        Of Segue's models; the seed is the peers' too.
     """
     found: dict[str, Found] = {}
     for name in choose(ours, sound=False):
@@ -163,7 +163,7 @@ def compare(
         ranking = rank_targets(model, problem, progress=progress)
         costs = {"fit_cpu_s": round(fitted - began, 2), "answer_cpu_s": round(time.process_time() - fitted, 2)}
         found[name] = Found(ranking.rank, ranking.closed, {"settings": {"size": size, "seed": seed}, **costs})
-    task, failed = task_of(problem), []
+    task, failed = task_of(problem, {"seed": seed}), []
     for place, (key, python) in enumerate(peers.items()):
         progress("peers", place, len(peers))
         try:

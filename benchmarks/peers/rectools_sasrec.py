@@ -23,13 +23,13 @@ SETTINGS = {
         "heads": 2,
         "dropout": 0.2,
         "window": 50,
-        "negatives": 64,
+        "negatives": negatives,
         "batch": batch,
         "learning_rate": 1e-3,
         "epochs": epochs,
         "seed": 0,
     }
-    for group, batch, epochs in (("listener", 8, 12), ("playlist", 16, 4))
+    for group, batch, epochs, negatives in (("listener", 8, 30, 512), ("playlist", 16, 4, 64))
 }
 """Chosen on the tables for choosing, listeners' only; among playlists fewer passes, over larger batches."""
 

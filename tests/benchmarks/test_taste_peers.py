@@ -172,10 +172,10 @@ def test_a_peer_runs_in_an_interpreter_of_its_own(
 
 
 def test_a_peer_that_fails_does_not_end_the_run(problem: Problem) -> None:
-    found, failed = compare(problem, ["popularity"], {"implicit-als": sys.executable})
+    found, failed = compare(problem, ["popularity"], {"cornac-gru4rec": sys.executable})
     assert list(found) == ["popularity"]
     assert len(failed) == 1
-    assert failed[0].startswith("ALS (implicit) failed (ModuleNotFoundError")
+    assert failed[0].startswith("GRU4Rec (cornac) failed (ModuleNotFoundError")
 
 
 def test_a_peer_that_nobody_has_is_named() -> None:
