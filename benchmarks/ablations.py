@@ -1,11 +1,12 @@
 """What each thing that the session GRU is told and made of is worth: it is taken away, and all is trained again.
 
-python -m benchmarks.ablations TRAIN TEST [--vectors FILE] [--every N] [--seeds N] [--size SIZE] [--only NAME,...]
-    --report DIR
+python -m benchmarks.ablations TRAIN TEST [--vectors FILE] [--sensitivity] [--every N] [--seeds N] [--size SIZE]
+    [--only NAME,...] --report DIR
 
 One variant differs from the whole in one thing. Every variant is fitted on TRAIN with each seed and answers the same
 targets; the difference is paired, target by target, over the mean of the seeds, and the table shows how far seeds lie
-apart. ``VARIANTS`` says what each one is. DIR gets ``report.md`` and ``report.json``.
+apart. ``VARIANTS`` says what each one is; ``--sensitivity`` takes ``NUMBERS`` in their place, the settings that
+``segue tune`` searches, each a good deal lower and higher. DIR gets ``report.md`` and ``report.json``.
 """
 
 import argparse
@@ -134,9 +135,33 @@ VARIANTS: Mapping[str, Variant] = {
 }
 WITH_VECTORS: Mapping[str, Variant] = {
     "no vectors": Variant("ids alone", told=_without_vectors),
+    "vectors alone": Variant("a track with a vector has no id", {"id_dropout": 1.0}),
     "random vectors": Variant("each track with another's vector", told=_random_vectors),
 }
 """Only where there are vectors."""
+NUMBERS: Mapping[str, tuple[float, float]] = {
+    "width": (32, 128),
+    "learning_rate": (1.25e-3, 2e-2),
+    "dropout": (0.1, 0.5),
+    "epochs": (6, 24),
+    "negatives": (128, 2_048),
+    "skip_weight": (0.25, 1.0),
+    "piece": (8, 128),
+    "id_dropout": (0.0, 0.4),
+}
+"""What lies to both sides of the settings of size small."""
+
+
+def variants(base: GruSettings, *, vectors: bool, sensitivity: bool) -> dict[str, Variant]:
+    """What is measured beside the whole, by name, the whole first."""
+    if not sensitivity:
+        return {**VARIANTS, **(WITH_VECTORS if vectors else {})}
+    found = {WHOLE: VARIANTS[WHOLE]}
+    for name, values in NUMBERS.items():
+        if name != "id_dropout" or vectors:
+            for value in values:
+                found[f"{name} {value:g}"] = Variant(f"in place of {getattr(base, name):g}", {name: value})
+    return found
 
 
 def _fit(variant: Variant, problem: Problem, base: GruSettings, seed: int, progress: Progress) -> SessionGru:
@@ -147,7 +172,7 @@ def _fit(variant: Variant, problem: Problem, base: GruSettings, seed: int, progr
 
 
 def measure(
-    problem: Problem, names: Sequence[str], base: GruSettings, seeds: int, progress: Progress
+    problem: Problem, variants: Mapping[str, Variant], base: GruSettings, seeds: int, progress: Progress
 ) -> dict[str, Any]:
     """Means, their spread over seeds, and the paired difference to the whole, by variant."""
     over = clusters(problem)
@@ -156,8 +181,7 @@ def measure(
     values: dict[str, npt.NDArray[np.float64]] = {}
     costs: dict[str, float] = {}
     wholes: list[SessionGru] = []
-    for name in names:
-        variant = {**VARIANTS, **WITH_VECTORS}[name]
+    for name, variant in variants.items():
         began = time.process_time()
         if variant.latest is None:
             models = [_fit(variant, problem, base, seed, progress) for seed in range(seeds)]
@@ -173,7 +197,7 @@ def measure(
     for name, value in values.items():
         mean = value.mean(axis=0)
         drawn = resample(mean - values[WHOLE].mean(axis=0), every, over, seed=0)
-        figures: dict[str, Any] = {"fit_cpu_s": round(costs[name], 1)}
+        figures: dict[str, Any] = {"said": variants[name].said, "fit_cpu_s": round(costs[name], 1)}
         for column, gain in enumerate(SHOWN):
             by_seed = value[:, :, column].mean(axis=1)
             low, high = interval(drawn[:, column])
@@ -206,17 +230,17 @@ def markdown(found: Mapping[str, Any]) -> str:
             spread = f" ± {np.std(figure['seeds'], ddof=1):.4f}" if len(figure["seeds"]) > 1 else ""
             apart = f"{figure['difference']:+.4f} ({figure['low']:+.4f} to {figure['high']:+.4f})"
             cells += [f"{figure['value']:.4f}{spread}", "" if name == WHOLE else apart]
-        said = {**VARIANTS, **WITH_VECTORS}[name].said
-        lines.append(f"| {name} | {said} | {' | '.join(cells)} | {one['fit_cpu_s']:.0f} |")
+        lines.append(f"| {name} | {one['said']} | {' | '.join(cells)} | {one['fit_cpu_s']:.0f} |")
     return "\n".join(lines) + "\n"
 
 
-def _names(given: str | None, *, vectors: bool) -> list[str]:
-    there = [*VARIANTS, *(WITH_VECTORS if vectors else [])]
-    wanted = there if given is None else [WHOLE, *(name.strip() for name in given.split(",") if name.strip() != WHOLE)]
+def _chosen(given: str | None, there: Mapping[str, Variant]) -> Mapping[str, Variant]:
+    if given is None:
+        return there
+    wanted = [WHOLE, *(name.strip() for name in given.split(",") if name.strip() != WHOLE)]
     if unknown := [name for name in wanted if name not in there]:
         raise NotFound(f"no variant is called {unknown[0]!r}: take {', '.join(there)}")
-    return wanted
+    return {name: there[name] for name in wanted}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -226,6 +250,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("train", type=Path, metavar="TRAIN")
     parser.add_argument("test", type=Path, metavar="TEST")
     parser.add_argument("--vectors", type=Path, help="what stands for sound: Parquet with track and vector")
+    parser.add_argument("--sensitivity", action="store_true", help="change numbers in place of taking things away")
     parser.add_argument("--every", type=int, default=1, help="only every n-th target (default: 1)")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--size", choices=("tiny", "small", "medium", "large"), default="small")
@@ -236,13 +261,15 @@ def main(words: Sequence[str] | None = None) -> int:
         train, test = read_tables([given.train, given.test])
         vectors = None if given.vectors is None else read_vectors(given.vectors)
         problem = thinned(pose(train, test, vectors), given.every)
-        names = _names(given.only, vectors=vectors is not None)
+        base = GruSettings.of(given.size)
+        there = variants(base, vectors=vectors is not None, sensitivity=given.sensitivity)
         with watching() as progress:
-            found = measure(problem, names, GruSettings.of(given.size), given.seeds, progress)
+            found = measure(problem, _chosen(given.only, there), base, given.seeds, progress)
     except SegueError as error:
         complain(str(error))
         return 1
-    told = "TRAIN TEST" + (" --vectors FILE" if vectors else "") + f" --every {given.every} --seeds {given.seeds}"
+    told = "TRAIN TEST" + (" --vectors FILE" if vectors else "") + (" --sensitivity" if given.sensitivity else "")
+    told += f" --every {given.every} --seeds {given.seeds}"
     found["command"] = f"python -m benchmarks.ablations {told} --report DIR"
     given.report.mkdir(parents=True, exist_ok=True)
     (given.report / "report.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")

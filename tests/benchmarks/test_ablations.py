@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from benchmarks import ablations, taste_data
+from segue.taste.gru_inputs import GruSettings
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,16 @@ def test_memory_and_order_are_missed(tables: tuple[Path, Path], tmp_path: Path) 
     assert value["shuffled order"] < 0.5
     assert found["shuffled order"]["mrr@20"]["high"] < 0
     assert "| feed-forward | no memory" in (tmp_path / "report.md").read_text()
+
+
+def test_numbers_are_changed_to_both_sides(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    words = [*map(str, tables), "--size", "tiny", "--seeds", "1", "--sensitivity", "--report", str(tmp_path)]
+    assert ablations.main([*words, "--only", "width 32,epochs 24"]) == 0
+    found = json.loads((tmp_path / "report.json").read_text())["variants"]
+    assert found["width 32"]["mrr@20"] == found["whole"]["mrr@20"]  # which is tiny's own
+    assert found["epochs 24"]["mrr@20"]["low"] > 0
+    assert "| epochs 24 | in place of 3 |" in (tmp_path / "report.md").read_text()
+    assert "id_dropout 0" in ablations.variants(GruSettings(), vectors=True, sensitivity=True)
 
 
 def test_an_unknown_variant_is_refused(tables: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]):

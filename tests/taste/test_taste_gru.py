@@ -216,6 +216,22 @@ def test_the_skip_head_learns_whose_tracks_are_skipped() -> None:
     assert np.isfinite(chances[30])  # known by its sound
 
 
+def test_without_ids_sound_alone_tells_tracks_apart() -> None:
+    items = some_items()
+    assert items.vectors is not None
+    vectors = items.vectors.copy()
+    vectors[1], vectors[2] = vectors[0], 0.0
+    fitted = train(
+        some_events(),
+        replace(items, vectors=vectors),
+        np.arange(30, dtype=np.int32),
+        replace(TINY, id_dropout=1.0),
+        seed=0,
+        progress=silent,
+    )
+    assert np.flatnonzero(np.any(fitted["id"] != 0, axis=1)).tolist() == [2]  # it has no sound
+
+
 def test_progress_ends_at_its_total() -> None:
     seen: list[tuple[int, int | None]] = []
     SessionGru(TINY).fit(some_events(), some_items(), progress=lambda _, done, total: seen.append((done, total)))

@@ -41,7 +41,8 @@ class GruSettings:
     dropout
         Share of an event's numbers, and of a query's, dropped in training.
     id_dropout
-        Share of the tracks whose id is hidden from one batch, so that their sound learns to stand for them.
+        Share of the tracks whose id is hidden from one batch, so that their sound learns to stand for them;
+        at 1 a track with a sound has a bias, but no id.
     full_softmax_tracks, negatives, negative_power
         Up to so many tracks every track is ranked in training; beyond, so many drawn ones, by plays to this power.
     skip_weight

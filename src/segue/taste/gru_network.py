@@ -47,6 +47,8 @@ class SessionNetwork(nn.Module):
         self.cold_bias = nn.Parameter(torch.tensor([popularity.min(initial=0.0)]))
         self.register_buffer("sounds", torch.from_numpy(sounds), persistent=False)
         self.register_buffer("sounding", torch.from_numpy(np.any(sounds != 0, axis=1)), persistent=False)
+        if self.id_dropout == 1:  # an id that training never shows must say nothing when it serves
+            self.id.data[self.sounding] = 0.0
         self.tower = nn.Parameter(torch.randn(sounds.shape[1], width) * TOWER_SCALE)
         self.action = nn.Parameter(torch.zeros(len(Outcome), width))
         self.completion = nn.Parameter(torch.zeros(COMPLETION_BINS, width))
@@ -70,7 +72,7 @@ class SessionNetwork(nn.Module):
         if self.training and self.id_dropout:
             kept = (torch.rand(len(ids)) >= self.id_dropout) | ~self.sounding[chosen]
             ids = ids * kept[:, None]
-            bias = torch.where(kept, bias, self.cold_bias)
+            bias = torch.where(kept, bias, self.cold_bias) if self.id_dropout < 1 else bias
         return ids + self.sounds[chosen] @ self.tower, bias
 
     def follow(self, vectors: Tensor, moments: list[Tensor], before: Tensor) -> tuple[Tensor, Tensor]:
