@@ -221,7 +221,7 @@ def test_without_ids_sound_alone_tells_tracks_apart() -> None:
     assert items.vectors is not None
     vectors = items.vectors.copy()
     vectors[1], vectors[2] = vectors[0], 0.0
-    fitted = train(
+    weights, _ = train(
         some_events(),
         replace(items, vectors=vectors),
         np.arange(30, dtype=np.int32),
@@ -229,7 +229,7 @@ def test_without_ids_sound_alone_tells_tracks_apart() -> None:
         seed=0,
         progress=silent,
     )
-    assert np.flatnonzero(np.any(fitted["id"] != 0, axis=1)).tolist() == [2]  # it has no sound
+    assert np.flatnonzero(np.any(weights["id"] != 0, axis=1)).tolist() == [2]  # it has no sound
 
 
 def test_progress_ends_at_its_total() -> None:
