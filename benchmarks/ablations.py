@@ -96,6 +96,11 @@ def _without_outcomes(problem: Problem) -> Problem:
     return replace(problem, train=without(problem.train), histories=without(problem.histories))
 
 
+def bare(problem: Problem) -> Problem:
+    """Tracks in their order, and nothing else told of an event."""
+    return _without_outcomes(_untimed(problem))
+
+
 def _shuffled(problem: Problem) -> Problem:
     """Each history that is learned from in an order drawn by chance, its times staying where they are."""
     train = problem.train
