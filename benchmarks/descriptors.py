@@ -19,13 +19,13 @@ from benchmarks.describing.contenders import Contender, Peer, Said, constant, li
 from benchmarks.describing.material import Known, pieces
 from benchmarks.describing.scores import acc1, acc2, mirex
 from benchmarks.hearing.intervals import Draws, Estimate
+from benchmarks.pages import put
 from recipes.music import recordings
 from segue.audio.descriptors.describe import describe_file
 from segue.cli.screen import complain, watching
-from segue.errors import BadInput, SegueError, UnreadableAudio
+from segue.errors import SegueError, UnreadableAudio
 from segue.progress import Progress
 
-BEGIN, END = "<!-- benchmarks.descriptors: begin -->", "<!-- benchmarks.descriptors: end -->"
 LOUD_FILES = 60
 
 
@@ -129,22 +129,6 @@ def tables(found: dict[str, dict[str, dict[str, Any]]], beside: dict[str, Any]) 
     return "\n".join(lines) + "\n"
 
 
-def publish(text: str, path: Path) -> None:
-    """Write the tables into their place in a document.
-
-    Raises
-    ------
-    BadInput
-        The document has no such place.
-    """
-    document = path.read_text("utf-8") if path.exists() else f"{BEGIN}\n{END}\n"
-    before, begins, rest = document.partition(f"{BEGIN}\n")
-    _, ends, after = rest.partition(f"{END}\n")
-    if not begins or not ends:
-        raise BadInput(f"{path} has no place for the tables: give it the lines {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n{text}{END}\n{after}", "utf-8")
-
-
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.descriptors", description=(__doc__ or "").split("\n")[0]
@@ -179,7 +163,7 @@ def main(words: Sequence[str] | None = None) -> int:
             peer.close()
         text = tables(found, beside)
         if arguments.markdown:
-            publish(text, arguments.markdown)
+            put(text, arguments.markdown, "descriptors")
     except SegueError as error:
         complain(str(error))
         return 1

@@ -7,12 +7,9 @@ from typing import Any
 
 from benchmarks.hearing.intervals import Estimate
 from benchmarks.hearing.measures import OURS, Outcome
-from segue.errors import BadInput
+from benchmarks.pages import put
 
 __all__ = ["Report", "publish", "tables"]
-
-BEGIN, END = "<!-- benchmarks.ears: begin -->", "<!-- benchmarks.ears: end -->"
-"""Between these lines a document has its place for the tables."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +54,8 @@ def tables(report: Report, *, bold: bool = False) -> str:
 
 
 def publish(report: Report, path: Path) -> None:
-    """Write the tables into the place that a document has for them, or into a new file.
-
-    Raises
-    ------
-    BadInput
-        The document is there and has no such place, or can't be read or written.
-    """
-    place = f"{BEGIN}\n{tables(report, bold=True)}{END}\n"
-    try:
-        document = path.read_text("utf-8") if path.exists() else f"{BEGIN}\n{END}\n"
-        before, begins, rest = document.partition(f"{BEGIN}\n")
-        _, ends, after = rest.partition(f"{END}\n")
-        if not begins or not ends:
-            raise BadInput(f"{path} has no place for the tables: give it the lines {BEGIN} and {END}")
-        path.write_text(before + place + after, "utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} can't be written ({error})") from error
+    """Put the tables into a page (see ``pages.put``)."""
+    put(tables(report, bold=True), path, "ears")
 
 
 def _found(titles: Mapping[str, str], outcomes: Sequence[Outcome]) -> list[str]:

@@ -13,6 +13,7 @@ from benchmarks.describing.contenders import Said, constant
 from benchmarks.describing.material import HELD_OUT_STYLES, Known, held_out
 from benchmarks.describing.midi_files import tempo_of
 from benchmarks.describing.scores import acc1, acc2, mirex
+from benchmarks.pages import put
 from segue.errors import BadInput
 
 NOTE = "<note><pitch><step>{}</step><alter>{}</alter><octave>{}</octave></pitch><duration>{}</duration>{}</note>"
@@ -117,12 +118,12 @@ def test_figures_are_over_the_pieces_of_a_source(tmp_path: Path) -> None:
     text = descriptors.tables(found, {})
     assert "| a (4) | half | 0.500" in text
     document = tmp_path / "page.md"
-    descriptors.publish(text, document)
-    descriptors.publish(text, document)
+    put(text, document, "descriptors")
+    put(text, document, "descriptors")
     assert document.read_text().count("| a (4) | half |") == 1
     document.write_text("no place")
     with pytest.raises(BadInput, match="no place"):
-        descriptors.publish(text, document)
+        put(text, document, "descriptors")
 
 
 def test_some_is_held_out_and_some_is_not() -> None:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.hearing.intervals import Estimate
 from benchmarks.hearing.listening import Vectors
 from benchmarks.hearing.measures import OURS, Outcome, albums, artists, halves, labels, robustness, tempo
-from benchmarks.hearing.report import BEGIN, END, Report, publish, tables
+from benchmarks.hearing.report import Report, publish, tables
 from segue.errors import BadInput
 
 
@@ -116,14 +116,14 @@ def test_the_tables_say_what_was_found(report: Report) -> None:
 
 def test_a_document_keeps_all_but_its_place(report: Report, tmp_path: Path) -> None:
     document = tmp_path / "evaluation.md"
-    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", "utf-8")
+    document.write_text("before\n<!-- benchmarks.ears: begin -->\nold\n<!-- benchmarks.ears: end -->\nafter\n", "utf-8")
     publish(report, document)
     publish(report, document)
     said = document.read_text("utf-8")
-    assert said.startswith(f"before\n{BEGIN}\n`python -m benchmarks.ears MUSIC`")
-    assert said.endswith(f"{END}\nafter\n")
+    assert said.startswith("before\n<!-- benchmarks.ears: begin -->\n`python -m benchmarks.ears MUSIC`")
+    assert said.endswith("<!-- benchmarks.ears: end -->\nafter\n")
     assert "old" not in said
-    assert said.count(BEGIN) == 1
+    assert said.count("benchmarks.ears: begin") == 1
     publish(report, tmp_path / "new.md")
     document.write_text("no place", "utf-8")
     with pytest.raises(BadInput, match="no place"):

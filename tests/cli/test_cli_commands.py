@@ -61,6 +61,35 @@ def test_recommend(run: Run, world: Any) -> None:
     assert shown.count("Title ") >= 3
 
 
+def test_wishes_steer_what_is_recommended(run: Run, own: Any, make_sound: Any) -> None:
+    for number in range(14):
+        kind, tagged = number % 2, number < 12
+        make_sound(
+            own.music / "tagged" / f"{number}.flac",
+            seconds=6,
+            rate_hz=22050,
+            channels=1,
+            frequencies=[(150, 450), (2500, 4000)][kind],
+            noise=100 + number,
+            tags={"title": f"Tagged {number}", "artist": f"Somebody {number // 2}", "date": str(1990 + number)}
+            | ({"genre": ("Dub Techno", "Folk Music")[kind]} if tagged else {}),
+        )
+    assert run(own.home, "scan", own.music).code == 0
+    answer = run(own.home, "recommend", "me", "-k", "5", "--genre", "minimal", "--json").json
+    titles = [pick["track"]["title"] for pick in answer["picks"]]
+    assert {int(title.split()[1]) % 2 for title in titles if title.startswith("Tagged")} == {0}
+    assert sum(title.startswith("Tagged") for title in titles) >= 4
+    assert "tagged techno – " in answer["picks"][0]["reason"]
+    strict = run(own.home, "recommend", "me", "--genre", "folk", "--year", "1990..1994", "--strict", "--json").json
+    assert sorted(pick["track"]["year"] for pick in strict["picks"]) == [1991, 1993]
+    told = run(own.home, "recommend", "me", "--genre", "follk").complaint
+    assert "no genre 'follk' in this library; did you mean: folk" in told
+    assert run(own.home, "describe", "Tagged 3").out.count("folk") == 1
+    [untagged] = run(own.home, "describe", "Tagged 13", "--json").json
+    assert untagged["genres"][0][0] == "folk"
+    assert 0.3 < untagged["genres"][0][1] < 1
+
+
 def test_similar_finds_the_timbre(run: Run, world: Any) -> None:
     picks = run(world.home, "similar", "Title 5", "-k", "3", "--json").json
     assert [set(pick) for pick in picks] == [PICK] * 3
@@ -81,7 +110,7 @@ def test_similar_takes_any_file(run: Run, world: Any, tmp_path: Path, make_sound
 def test_describe_tells_what_a_track_or_a_file_is_like(run: Run, world: Any, tmp_path: Path, make_sound: Any) -> None:
     outside = make_sound(tmp_path / "out.mp3", seconds=5, channels=1, frequencies=[440, 550, 660], noise=77)
     one, other = run(world.home, "describe", "Title 5", outside, "--json").json
-    assert set(one) == {"path", "track", "descriptors"}
+    assert set(one) == {"path", "track", "descriptors", "genres"}
     assert set(one["descriptors"]) == {
         "tempo_bpm", "other_tempo_bpm", "tempo_confidence", "key", "loudness_lufs", "loudness_range_lu",
         "brightness_hz", "onsets_per_s", "pulse_clarity", "whole",

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from segue.library.training import Training
     from segue.listening.events import Events, Items
     from segue.listening.importing import ImportReport
+    from segue.qualities.library_genres import LibraryGenres
     from segue.recommend.explaining import Explanation
     from segue.recommend.radio import OnEvent, Station
     from segue.recommend.recommender import Answer, Recommender
+    from segue.recommend.wishes import Wishes
 
 __all__ = ["Library", "open"]
 
@@ -203,16 +205,28 @@ class Library:
         """How each track sounds, as unit vectors."""
         return self._vectors
 
-    def recommend(self, listener: str, *, k: int = 10, at: Moment = None) -> "Answer":
-        """The k tracks that fit this listener best at this moment, each with its reason.
+    def recommend(self, listener: str, *, k: int = 10, at: Moment = None, wishes: "Wishes | None" = None) -> "Answer":
+        """The k tracks that fit this listener best at this moment, and their wishes, each with its reason.
 
         Raises
         ------
         NotFound
-            No such listener, though there are others.
+            No such listener, though there are others; no genre like the one wished, or no track that fits strictly.
         """
+        from segue.library.wishing import over
+
         events, opinions = self._history(listener)
-        return self._recommender.recommend(events, opinions, k=k, at=read_moment(at, now()))
+        recommender = self._recommender
+        wished = over(self.database, recommender.shelf, self._genres, wishes) if wishes else []
+        return recommender.recommend(events, opinions, k=k, at=read_moment(at, now()), wishes=wished)
+
+    def genres(self, thing: str | os.PathLike[str] | Track) -> list[tuple[str, float]]:
+        """The likeliest genres of a track of the library: 1 where its tags say so, else how likely its sound is."""
+        track = thing if isinstance(thing, Track) else self.track(os.fspath(thing))
+        place = next((place for place, one in enumerate(self._tracks) if one.id == track.id), None)
+        if place is None:
+            raise NotFound(f"no file of '{track}' is there now: run 'segue scan FOLDER' where it is")
+        return self._genres.of(place)
 
     def similar(self, to: str | os.PathLike[str] | Track, *, k: int = 10) -> list[Pick]:
         """The k tracks that sound most like a track of the library, or like any file."""
@@ -306,6 +320,15 @@ class Library:
         model = load_model(place, self._items) if place else None
         return Recommender(self._tracks, self._items, model, self.settings.recommend)
 
+    @cached_property
+    def _genres(self) -> "LibraryGenres":
+        from segue.qualities.library_genres import LibraryGenres
+
+        items = self._items
+        row_of = {track_id: row for row, track_id in enumerate(items.ids)}
+        rows = [row_of[track.id] for track in self._tracks]
+        return LibraryGenres(self._tracks, None if items.vectors is None else items.vectors[rows])
+
     def _station(
         self,
         listener: str,
@@ -366,5 +389,5 @@ class Library:
         )
 
     def _forget(self) -> None:
-        for name in ("_tracks", "_serving", "_vectors", "_items", "_recommender"):
+        for name in ("_tracks", "_serving", "_vectors", "_items", "_recommender", "_genres"):
             self.__dict__.pop(name, None)

@@ -23,6 +23,7 @@ DESPITE = 0.25
 """A part against a pick is named when it weighs this much of what speaks for it."""
 
 NO_VOICES: Mapping[str, Said] = MappingProxyType({})
+NO_WISHES: Mapping[str, str] = MappingProxyType({})
 
 UNITS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (7 * 86_400, "week"), (86_400, "day"), (3600, "hour"))
 
@@ -91,6 +92,7 @@ def reason(
     after: tuple[Event, float] | None = None,
     start: str | None = None,
     voices: Mapping[str, Said] = NO_VOICES,
+    wished: Mapping[str, str] = NO_WISHES,
 ) -> str:
     """One line saying why a place was picked.
 
@@ -104,9 +106,11 @@ def reason(
         What the "seed" part stands for, in words.
     voices
         What moved the sequence part, if the model can tell.
+    wished
+        Why it fits each wish, by the wish's part.
     """
     said = [
-        f"{_speaking_for(profile, name, place, at, after, start, voices)} – {share:.0%}"
+        f"{wished.get(name) or _speaking_for(profile, name, place, at, after, start, voices)} – {share:.0%}"
         for name, share in shares(parts, voices).items()
         if share >= LEAST_SHARE
     ][:3]

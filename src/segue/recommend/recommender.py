@@ -22,6 +22,7 @@ from segue.recommend.reasons import foremost, reason
 from segue.recommend.scoring import NOTHING_KNOWN, Ranking
 from segue.recommend.shelf import Shelf
 from segue.recommend.spacing import Spacing
+from segue.recommend.wishes import WISH, Wish, require
 from segue.settings import RecommendSettings
 from segue.taste.contract import TasteModel, top_k
 from segue.types import Opinion, Pick, Track
@@ -30,6 +31,7 @@ __all__ = ["Answer", "Recommender"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 NOTHING_TO_PLAY = "no track of this library can be played"
 
@@ -90,7 +92,9 @@ class Recommender:
     def _profile(self, events: Events, opinions: Mapping[str, Opinion], at: int) -> Profile:
         return Profile(self.shelf, self.model, self.settings, events, opinions, at)
 
-    def recommend(self, events: Events, opinions: Mapping[str, Opinion], *, k: int = 10, at: int) -> Answer:
+    def recommend(
+        self, events: Events, opinions: Mapping[str, Opinion], *, k: int = 10, at: int, wishes: Sequence[Wish] = ()
+    ) -> Answer:
         """The next k tracks for one listener.
 
         Banned and disliked tracks are never picked. Where fewer than k others are left, rules give way in this
@@ -107,21 +111,27 @@ class Recommender:
             How many; more than there are gives all.
         at
             Now, unix seconds: how long ago is long ago, and the hour that a model may know.
+        wishes
+            Each is a part of the score of its own; what does not fit a strict one is not picked.
 
         Raises
         ------
         ValueError
             The events are of several listeners.
+        NotFound
+            No track fits the strict wishes.
         """
         profile = self._profile(events, opinions, at)
         if not len(self.shelf):
             return Answer((), NOTHING_TO_PLAY, ("nothing to play: scan a folder with music first",))
         ranking = profile.ranking(at)
         speaks = len(self.shelf) == 1 or any(part.any() for part in ranking.parts.values())
+        fitting = require(wishes, ~profile.barred)
         if profile.basis == NOTHING_KNOWN or not speaks:
-            return self._start(profile, ranking, k, at, speaks=speaks)
+            return self._start(profile, ranking, k, at, wishes, fitting, speaks=speaks)
+        ranking = _with(ranking, wishes)
         places, notes = self._choose(
-            profile, lambda allowed: allowed[top_k(ranking.total[allowed], len(allowed))], k, at
+            profile, lambda allowed: allowed[top_k(ranking.total[allowed], len(allowed))], k, at, fitting
         )
         voices = profile.voices(places, at)
         influences = [] if any(voices) else profile.influences(places, at)
@@ -129,40 +139,61 @@ class Recommender:
         for index, place in enumerate(places):
             raised = [(event, float(by[index])) for event, by in influences]
             parts, said = ranking.parts_at(int(place)), voices[index]
-            why = reason(profile, parts, int(place), at, after=foremost(raised), voices=said)
+            wished = {wish.name: wish.because(int(place)) for wish in wishes}
+            why = reason(profile, parts, int(place), at, after=foremost(raised), voices=said, wished=wished)
             adds = {kind: one.adds for kind, one in said.items()}
             picks.append(Pick(self.shelf.tracks[place], sum(parts.values()), why, parts, adds))
-        return Answer(tuple(picks), profile.basis, notes)
+        return Answer(tuple(picks), profile.basis, (*notes, *_unmet(wishes, places)))
 
-    def _start(self, profile: Profile, ranking: Ranking, k: int, at: int, *, speaks: bool) -> Answer:
+    def _start(
+        self,
+        profile: Profile,
+        ranking: Ranking,
+        k: int,
+        at: int,
+        wishes: Sequence[Wish],
+        fitting: Mask,
+        *,
+        speaks: bool,
+    ) -> Answer:
         """Picks for somebody of whom nothing is known, or nothing that concerns this library."""
         by_model = speaks and not self.shelf.has_sound.any()
+        if not by_model:
+            ranking = Ranking({}, np.zeros(len(self.shelf), dtype=np.float32))
+        ranking = _with(ranking, wishes)
 
         def order(allowed: Ints) -> Ints:
             # Another day, another start.
             varied = varied_start(self.shelf, allowed, seed=max(at, 0) // 86_400)
-            return varied[np.argsort(-ranking.total[varied], kind="stable")] if by_model else varied
+            return varied[np.argsort(-ranking.total[varied], kind="stable")]
 
-        places, notes = self._choose(profile, order, k, at)
+        places, notes = self._choose(profile, order, k, at, fitting)
         if profile.basis != NOTHING_KNOWN:
             notes = ("nothing heard so far says anything of the tracks in this library", *notes)
         covered = speaks_for(self.shelf, places)
         picks = []
         for place, share in zip(places, covered, strict=True):
-            parts = ranking.parts_at(int(place)) if by_model else {"variety": float(share)} if share else {}
+            parts = ranking.parts_at(int(place))
+            wished = {wish.name: wish.because(int(place)) for wish in wishes if wish.fit[place] > 0}
+            if not by_model and share:
+                parts["variety"] = float(share)
             why = (
-                reason(profile, parts, int(place), at)
+                reason(profile, parts, int(place), at, wished=wished)
                 if by_model
+                else f"a varied start of what is wished: {'; '.join(wished.values())}"
+                if wished
                 else f"a varied start: of these picks it sounds most like {share:.0%} of the library"
                 if share
                 else "a varied start, drawn by chance"
             )
             picks.append(Pick(self.shelf.tracks[place], sum(parts.values()), why, parts))
-        return Answer(tuple(picks), NOTHING_KNOWN, notes)
+        return Answer(tuple(picks), NOTHING_KNOWN, (*notes, *_unmet(wishes, places)))
 
-    def _choose(self, profile: Profile, order: Callable[[Ints], Ints], k: int, at: int) -> tuple[Ints, tuple[str, ...]]:
+    def _choose(
+        self, profile: Profile, order: Callable[[Ints], Ints], k: int, at: int, fitting: Mask
+    ) -> tuple[Ints, tuple[str, ...]]:
         """The first k places of an order of what is allowed, spaced; and what gave way."""
-        barred, recent, outside = profile.barred, profile.recent(at), profile.outside()
+        barred, recent, outside = ~fitting, profile.recent(at), profile.outside()
         spacing = Spacing(self.shelf, self.settings.artist_spacing, self.settings.album_spacing)
         chosen = spacing.arrange(order(np.flatnonzero(~(barred | recent | outside))), k)
         notes: list[str] = []
@@ -278,6 +309,22 @@ class Recommender:
                 vectors.append(unit(start, self.shelf.vectors.shape[1]))
         profile = self._profile(events, opinions, at)
         return Station(profile, rows, vectors, at=at, on_event=on_event, seed=seed, clock=clock)
+
+
+def _with(ranking: Ranking, wishes: Sequence[Wish]) -> Ranking:
+    """The ranking with each wish as one more part."""
+    for wish in wishes:
+        ranking = ranking.plus(wish.name, np.float32(WISH) * wish.fit)
+    return ranking
+
+
+def _unmet(wishes: Sequence[Wish], places: Ints) -> Iterator[str]:
+    """A note for each wish that not all picks fit."""
+    for wish in wishes:
+        met = int(np.count_nonzero(wish.met[places]))
+        if met < len(places):
+            of = int(np.count_nonzero(wish.met))
+            yield f"{met} of {len(places)} picks are {wish.said}, of {of} tracks that are: --strict leaves others out"
 
 
 def unit(vector: Floats, dim: int) -> Floats:
