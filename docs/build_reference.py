@@ -22,6 +22,7 @@ PYTHON = {
     "segue.audio.descriptors.values": ["Descriptors"],
     "segue.audio.descriptors.key": ["Key"],
     "segue.recommend.recommender": ["Answer"],
+    "segue.recommend.wishes": ["Range", "Wishes"],
     "segue.recommend.explaining": ["Explanation"],
     "segue.recommend.radio": ["Station"],
     "segue.taste.contract": ["TasteModel"],
