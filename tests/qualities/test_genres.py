@@ -43,6 +43,7 @@ def test_a_tag_of_several_is_taken_apart_unless_it_is_one_name() -> None:
     assert tree.of_tags(["Hip Hop/Rap"]) == {"hip hop"}
     assert tree.of_tags(["Drum & Bass"]) == {"drum and bass", "electronic"}
     assert tree.of_tags(["Zeuhl", "99", "  ", "/"]) == {"zeuhl"}
+    assert tree.of_tags(["Female Fronted Metal"]) == {"female fronted metal", "metal"}
 
 
 def test_what_is_asked_for_is_found_itself_above_below_or_beside() -> None:
@@ -52,6 +53,8 @@ def test_what_is_asked_for_is_found_itself_above_below_or_beside() -> None:
     assert tree.resolve("metal", ["djent", "doom metal", "pop"]) == ["djent", "doom metal"]
     assert tree.resolve("techno", ["house", "trance", "jazz"]) == ["house", "trance"]
     assert tree.resolve("zeuhl", ["zeuhl", "rock"]) == ["zeuhl"]
+    assert tree.resolve("melodic techno", ["techno", "house"]) == ["techno"]
+    assert tree.resolve("metal", ["female fronted metal"]) == ["female fronted metal"]
 
 
 def test_what_is_not_there_is_told_with_the_nearest_names() -> None:

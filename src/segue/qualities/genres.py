@@ -111,10 +111,21 @@ class GenreTree:
         return frozenset(found)
 
     def upwards(self, genre: str) -> Iterator[str]:
-        """The genre, and whatever it is a kind of, nearest first."""
+        """The genre, and whatever it is a kind of, nearest first.
+
+        What the tree does not hold is a kind of the genre that its last words name.
+
+        Examples
+        --------
+        >>> list(genre_tree().upwards("female fronted metal")), list(genre_tree().upwards("hard techno"))
+        (['female fronted metal', 'metal'], ['hard techno', 'techno', 'electronic'])
+        """
         while genre:
             yield genre
-            genre = self.parent.get(genre, "")
+            words = genre.split()
+            endings = (" ".join(words[first:]) for first in range(1, len(words)))
+            named = next((self.known_as[ending] for ending in endings if ending in self.known_as), "")
+            genre = self.parent.get(genre, named)
 
     def resolve(self, asked: str, there: Iterable[str]) -> list[str]:
         """The genres of ``there`` that come nearest to what is asked for.
