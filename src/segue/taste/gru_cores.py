@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segue.taste.gru_inputs import CoreName
+from segue.taste.gru_steps import steps
 
 __all__ = ["Attention", "Core", "make_core"]
 
@@ -47,8 +48,10 @@ class Gru(Core):
 
     def forward(self, events: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """As the contract says."""
-        outputs, last = self.unit(events, before[None])
-        return outputs, last[0]
+        of_event, of_state, event_bias, state_bias = self.unit.all_weights[0]
+        prepared = functional.linear(events.transpose(0, 1), of_event, event_bias)
+        outputs = steps(prepared, before, of_state, state_bias)
+        return outputs.transpose(0, 1), outputs[-1]
 
 
 class Lstm(Core):

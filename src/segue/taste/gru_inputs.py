@@ -65,7 +65,7 @@ class GruSettings:
     dropout: float = 0.3
     id_dropout: float = 0.15
     full_softmax_tracks: int = 5_000
-    negatives: int = 512
+    negatives: int = 2_048
     negative_power: float = 0.75
     skip_weight: float = 0.5
     piece: int = 32
@@ -85,13 +85,13 @@ class GruSettings:
         """
         match size:
             case "tiny":
-                return cls(width=32, epochs=3)
+                return cls(width=32, epochs=3, negatives=512)
             case "small":
                 return cls()
             case "medium":
-                return cls(width=128, negatives=2_048)
+                return cls(width=128)
             case "large":
-                return cls(width=256, negatives=2_048, full_softmax_tracks=20_000)
+                return cls(width=256, full_softmax_tracks=20_000)
 
 
 class Moments(NamedTuple):

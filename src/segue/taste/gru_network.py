@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from segue.listening.context import GAP_BINS
 from segue.taste.gru_cores import make_core
@@ -61,19 +62,20 @@ class SessionNetwork(nn.Module):
         self.skip_track = nn.Linear(width, width)
         self.skip_mood = nn.Linear(width, 1)
         nn.init.zeros_(self.skip_track.weight)
-        self.drop = nn.Dropout(settings.dropout)
+        self.dropout = settings.dropout
 
-    def tracks(self, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Vectors float32 (rows, width) and biases (rows,) of these rows, or of all."""
-        chosen = slice(None) if rows is None else rows
-        ids, bias = self.id[chosen], self.bias[chosen]
+    def tracks(self, rows: Tensor, ids: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors float32 (rows, width) and biases (rows,) of these tracks, from their rows of ``id`` and ``bias``.
+
+        Training moves few rows at a time and hands in what it collects their slopes by.
+        """
         if not self.sounds.shape[1]:
             return ids, bias
         if self.training and self.id_dropout:
-            kept = (torch.rand(len(ids)) >= self.id_dropout) | ~self.sounding[chosen]
+            kept = (torch.rand(len(ids)) >= self.id_dropout) | ~self.sounding[rows]
             ids = ids * kept[:, None]
             bias = torch.where(kept, bias, self.cold_bias) if self.id_dropout < 1 else bias
-        return ids + self.sounds[chosen] @ self.tower, bias
+        return ids + self.sounds[rows] @ self.tower, bias
 
     def follow(self, vectors: Tensor, moments: list[Tensor], before: Tensor) -> tuple[Tensor, Tensor]:
         """What each event leaves to ask with, float32 (batch, length, width), and the states after the last.
@@ -88,21 +90,29 @@ class SessionNetwork(nn.Module):
             float32 (batch, size of the core): the states before the first event.
         """
         action, completion, gap, _, _ = moments
-        event = self.norm(vectors + self.action[action] + self.completion[completion] + self.gap[gap])
-        outputs, after = self.core(self.drop(event), before)
+        look = functional.embedding
+        event = self.norm(vectors + look(action, self.action) + look(completion, self.completion) + look(gap, self.gap))
+        outputs, after = self.core(self._dropped(event), before)
         return outputs, after
 
     def ask(self, outputs: Tensor, moments: list[Tensor]) -> Tensor:
         """Queries for what comes at these moments, float32 (batch, length, width), from what was left before them."""
         _, _, gap, hour, day = moments
-        scale, shift = (self.now_gap[gap] + self.now_hour[hour] + self.now_day[day]).chunk(2, dim=2)
-        queries: Tensor = self.drop(outputs * (1 + scale) + shift)
-        return queries
+        look = functional.embedding
+        context = look(gap, self.now_gap) + look(hour, self.now_hour) + look(day, self.now_day)
+        scale, shift = context.chunk(2, dim=2)
+        return self._dropped(outputs * (1 + scale) + shift)
 
     def skips(self, queries: Tensor, vectors: Tensor) -> Tensor:
         """float32 (n,): logits of the chance that each query's track is skipped; ``vectors`` float32 (n, width)."""
         logits: Tensor = (self.skip_track(queries) * vectors).sum(dim=1) + self.skip_mood(queries)[:, 0]
         return logits
+
+    def _dropped(self, numbers: Tensor) -> Tensor:
+        # torch's own dropout draws a number three times as slowly.
+        if not self.training or not self.dropout:
+            return numbers
+        return numbers * ((torch.rand(numbers.shape) >= self.dropout) / (1 - self.dropout))
 
     def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
         """A copy of every weight under its name here, which ``gru.SHAPES`` lists."""

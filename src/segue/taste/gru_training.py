@@ -28,6 +28,7 @@ from torch.nn import functional
 
 from segue.listening.events import Events, Items
 from segue.progress import Progress
+from segue.taste.adam import Adam, Rows
 from segue.taste.gru_batches import Batch, batches_of
 from segue.taste.gru_inputs import GruSettings, Moments
 from segue.taste.gru_network import SessionNetwork
@@ -43,6 +44,10 @@ BATCHES = 200
 SKIP_HEAD = 0.2
 """What the second head's loss counts beside the first's."""
 
+CALENDAR_RATE = 0.1
+"""How fast hours and weekdays are learned beside all else: at full rate they are learned by heart, and the GRU ranks
+worse than without them."""
+
 
 def train(
     events: Events, items: Items, seen: npt.NDArray[np.int32], settings: GruSettings, *, seed: int, progress: Progress
@@ -51,7 +56,7 @@ def train(
 
     ``seen`` holds the sorted rows of the tracks in ``events``. The same seed gives the same bits.
     """
-    with one_thread(), torch.random.fork_rng(devices=()):
+    with one_thread(), fast_products(), torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         trainer = _Trainer(events, items, seen, settings, seed)
         curve: list[dict[str, float]] = []
@@ -79,7 +84,13 @@ class _Trainer:
         sounds = np.zeros((len(seen), 0), dtype=np.float32) if items.vectors is None else items.vectors[seen]
         self.network = SessionNetwork(plays, np.ascontiguousarray(sounds, dtype=np.float32), settings)
         self._carried = torch.zeros(self.batches.states, self.network.core.size)
-        self._optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
+        self._sampled = len(seen) > settings.full_softmax_tracks
+        tables = [self.network.id, self.network.bias] if self._sampled else []
+        calendar = [self.network.now_hour, self.network.now_day]
+        apart = {id(parameter) for parameter in tables + calendar}
+        self._tables = [Rows(table) for table in tables]
+        self._calendar = Adam(calendar)
+        self._others = Adam(one for one in self.network.parameters() if id(one) not in apart)
         # Columns of millions of events stay small; what a batch needs of them is widened, as torch wants its indices.
         self._track = torch.from_numpy(track.astype(np.int32))
         self._moments = [torch.from_numpy(column) for column in Moments.of_events(events)]
@@ -98,19 +109,22 @@ class _Trainer:
     def epoch(self, rate: float) -> float:
         """Train once on every event; return the mean loss of an answer."""
         self.network.train()
-        for group in self._optimizer.param_groups:
-            # A batch four times as large has half the noise and bears twice the step.
-            group["lr"] = rate * (self._batch_events / LEAST_BATCH) ** 0.5
+        # A batch four times as large has half the noise and bears twice the step.
+        rate *= (self._batch_events / LEAST_BATCH) ** 0.5
         total, steps = 0.0, 0.0
         if self.batches.afresh:
             self._carried.zero_()
         for batch in self.batches(self._chance):
             answers, skips, weight = self._losses(batch)
             if weight > 0:
-                self._optimizer.zero_grad(set_to_none=True)
                 (answers / weight + SKIP_HEAD * skips).backward()  # type: ignore[no-untyped-call]
-                self._optimizer.step()
+                self._calendar.step(CALENDAR_RATE * rate)
+                self._others.step(rate)
+                for table in self._tables:
+                    table.step(rate)
                 total, steps = total + answers.item(), steps + weight
+        for table in self._tables:
+            table.settle()
         return total / max(steps, 1.0)
 
     def queries(self, batch: Batch, tables: Tensor, place: Tensor) -> Tensor:
@@ -131,15 +145,17 @@ class _Trainer:
         weight = self._answer[batch.asked]
         wanted = batch.inside & (weight > 0)
         heard, target = self._track[batch.heard].long(), self._track[batch.asked][wanted].long()
-        if len(self._log_chance) <= self._settings.full_softmax_tracks:
-            table, bias = self.network.tracks()
+        if not self._sampled:
+            every = torch.arange(len(self._log_chance))
+            table, bias = self.network.tracks(every, self.network.id, self.network.bias)
             negatives = None
         else:
-            drawn = np.searchsorted(self._cumulative, self._chance.random(self._settings.negatives))
-            drawn = np.unique(np.minimum(drawn, len(self._cumulative) - 1))
+            drawn = np.searchsorted(self._cumulative, np.sort(self._chance.random(self._settings.negatives)))
+            drawn = np.minimum(drawn, len(self._cumulative) - 1)
+            drawn = drawn[np.diff(drawn, prepend=-1) > 0]
             every = torch.cat([heard.flatten(), target, torch.from_numpy(drawn)])
             needed, place = torch.unique(every, return_inverse=True)
-            table, bias = self.network.tracks(needed)
+            table, bias = self.network.tracks(needed, *(rows.take(needed.numpy()) for rows in self._tables))
             heard, target, negatives = place.split([heard.numel(), len(target), len(drawn)])
             heard = heard.view_as(batch.heard)
             if self._settings.loss == "cross-entropy":
@@ -160,6 +176,17 @@ class _Trainer:
             else queries.new_zeros(())
         )
         return (losses * weight).sum(), skips, weight.sum().item()
+
+
+@contextmanager
+def fast_products() -> Iterator[None]:
+    """Products of matrices from factors rounded to bfloat16, summed in float32, where the processor is made for it."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 @contextmanager

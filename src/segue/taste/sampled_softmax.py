@@ -27,7 +27,7 @@ def log_softmax(queries: Tensor, table: Tensor, bias: Tensor, target: Tensor, ne
     target
         int64 (queries,): rows of the table.
     negatives
-        int64 (drawn,): rows of the table, shared by all queries; left out of a query whose target they are.
+        int64 (drawn,): rows of the table, rising, shared by all queries; one is left out where it is the target.
     """
     if negatives is None:
         logits = queries @ table.T + bias
@@ -60,8 +60,10 @@ class _Sampled(torch.autograd.Function):
     ) -> Tensor:
         own, others = table[target], table[negatives]
         true = (queries * own).sum(dim=1) + bias[target]
-        mass = torch.addmm(bias[negatives], queries, others.T)
-        mass.masked_fill_(negatives == target[:, None], -torch.inf)
+        mass = (queries @ others.T).add_(bias[negatives])
+        place = torch.searchsorted(negatives, target).clamp_(max=len(negatives) - 1)
+        hit = torch.nonzero(negatives[place] == target)[:, 0]
+        mass[hit, place[hit]] = -torch.inf
         highest = torch.maximum(mass.amax(dim=1), true)
         mass.sub_(highest[:, None]).exp_()
         of_true = (true - highest).exp()
@@ -76,7 +78,7 @@ class _Sampled(torch.autograd.Function):
         at_true = slope * (1 - share)
         # The array is this function's alone and is not needed again: torch refuses a second backward pass.
         at_others = mass.mul_((-slope / total)[:, None])
-        of_queries = torch.addmm(at_true[:, None] * own, at_others, others)
+        of_queries = (at_others @ others).addcmul_(at_true[:, None], own)
         of_table = queries.new_zeros(context.rows, queries.shape[1])
         of_table.index_add_(0, negatives, at_others.T @ queries).index_add_(0, target, at_true[:, None] * queries)
         of_bias = queries.new_zeros(context.rows)
