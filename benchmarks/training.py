@@ -1,6 +1,6 @@
 """How fast the session GRU trains: events a second as histories grow, and beside GRU4Rec of cornac on the same events.
 
-python -m benchmarks.training [--peer-python PYTHON] [--events N ...] [--compare N] [--rounds N] [--json]
+python -m benchmarks.training [--peer-python PYTHON] [--events N ...] [--compare N] [--rounds N] [--batch N] [--json]
 
 Events are made: sessions of 200, tracks drawn by Zipf's law; order does not matter to speed. Both take one pass with
 the same width, events in a step and shared negatives (cornac has the answers of the batch as negatives besides). Every
@@ -32,19 +32,21 @@ from segue.errors import NotReady, SegueError
 __all__ = ["made", "ours", "train_here"]
 
 SESSION = 200
-SETTINGS = {"width": 128, "batch": 256, "negatives": 2048, "epochs": 1, "piece": SESSION}
+SETTINGS = {"width": 128, "negatives": 2048, "epochs": 1, "piece": SESSION}
 PEER = "cornac-gru4rec"
 
 
-def made(events: int, tracks: int, seed: int = 0) -> Task:
-    """Events of nobody, nothing to predict."""
+def made(events: int, tracks: int, batch: int, seed: int = 0) -> Task:
+    """Events of nobody, nothing to predict, to be learned ``batch`` at a step."""
     generator = np.random.default_rng(seed)
     chance = 1 / np.arange(1, tracks + 1)
     track = np.searchsorted(np.cumsum(chance / chance.sum()), generator.random(events)).clip(0, tracks - 1)
     held, number = np.unique(track, return_inverse=True)
     nothing = np.zeros(0, dtype=np.int64)
     session = np.arange(events) // SESSION
-    return Task("listener", len(held), session, number.astype(np.int64), nothing, nothing, nothing, SETTINGS)
+    return Task(
+        "listener", len(held), session, number.astype(np.int64), nothing, nothing, nothing, {**SETTINGS, "batch": batch}
+    )
 
 
 def train_here(task: Task) -> dict[str, float]:
@@ -90,14 +92,16 @@ def ours(task: Task) -> Mapping[str, Any]:
     return found
 
 
-def measure(events: Sequence[int], compare: int, rounds: int, tracks: int, python: str | None) -> dict[str, Any]:
+def measure(
+    events: Sequence[int], compare: int, rounds: int, tracks: int, batch: int, python: str | None
+) -> dict[str, Any]:
     """Speeds at each size; with an interpreter for the peer the ratio at one size, the median of alternated rounds."""
-    found: dict[str, Any] = {"settings": SETTINGS, "sizes": []}
+    found: dict[str, Any] = {"settings": {**SETTINGS, "batch": batch}, "sizes": []}
     for size in events:
-        task = made(size, tracks)
+        task = made(size, tracks, batch)
         found["sizes"].append({"events": size, "tracks": task.tracks, **_speed(size, ours(task))})
     if python:
-        task, rows = made(compare, tracks), []
+        task, rows = made(compare, tracks, batch), []
         for round_ in range(rounds):
             runs = {"segue": lambda: ours(task), "cornac": lambda: ask(PEERS[PEER], task, python).said}
             order = list(runs) if round_ % 2 == 0 else list(runs)[::-1]
@@ -139,9 +143,10 @@ def main() -> int:
     )
     parser.add_argument("--peer-python", metavar="PYTHON", help="an interpreter that has cornac")
     parser.add_argument("--events", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], metavar="N")
-    parser.add_argument("--compare", type=int, default=100_000, metavar="N", help="events of the ratio")
+    parser.add_argument("--compare", type=int, default=300_000, metavar="N", help="events of the ratio")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tracks", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=1_024, help="events in a step (default: 1024)")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -150,7 +155,9 @@ def main() -> int:
         return 0
     try:
         peers, missing = interpreters([PEER], [arguments.peer_python] if arguments.peer_python else [])
-        found = measure(arguments.events, arguments.compare, arguments.rounds, arguments.tracks, peers.get(PEER))
+        found = measure(
+            arguments.events, arguments.compare, arguments.rounds, arguments.tracks, arguments.batch, peers.get(PEER)
+        )
     except SegueError as error:
         complain(str(error))
         return 1

@@ -82,6 +82,11 @@ def test_wishes_steer_what_is_recommended(run: Run, own: Any, make_sound: Any) -
     assert "tagged techno – " in answer["picks"][0]["reason"]
     strict = run(own.home, "recommend", "me", "--genre", "folk", "--year", "1990..1994", "--strict", "--json").json
     assert sorted(pick["track"]["year"] for pick in strict["picks"]) == [1991, 1993]
+    evening = run(own.home, "radio", "me", "--genre", "folk", "--strict", "--minutes", "1", "--json").json
+    assert all("folk" in pick["reason"] for pick in evening["picks"])
+    assert len(evening["picks"]) > 5
+    why = run(own.home, "explain", "me", "Tagged 2", "--genre", "folk", "--strict", "--json").json
+    assert why["filtered"] == "not folk, which was wished strictly"
     told = run(own.home, "recommend", "me", "--genre", "follk").complaint
     assert "no genre 'follk' in this library; did you mean: folk" in told
     assert run(own.home, "describe", "Tagged 3").out.count("folk") == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from recommend_world import NOBODY, NOW, cluster, heard, recommender
 
-from segue.errors import BadInput, NotFound
+from segue.errors import BadInput, NotFound, NotReady
 from segue.recommend.wishes import WISH, Range, Wish, fit_range
 from segue.types import Opinion
 
@@ -66,6 +66,45 @@ def test_strict_wishes_that_leave_nothing_say_which() -> None:
     both = [of_cluster(2, strict=True), of_cluster(1, strict=True, name="year")]
     with pytest.raises(NotFound, match="of cluster 2 and of cluster 1 at once: 24 are without the wish for"):
         box.recommend(NOBODY, {}, at=NOW, wishes=both)
+
+
+def test_a_station_plays_what_is_wished_for_as_long_as_it_plays() -> None:
+    station = recommender(model=True).station(heard([0, 1, 2, 3, 4] * 8), {}, at=NOW, wishes=[of_cluster(2)])
+    picks = [next(station) for _ in range(12)]
+    assert sum(cluster(pick.track) == 2 for pick in picks) >= 11
+    assert all("it is of cluster 2" in pick.reason for pick in picks if cluster(pick.track) == 2)
+    assert all(sum(pick.parts.values()) == pytest.approx(pick.score, rel=1e-5) for pick in picks)
+    station.skip(picks[-1])
+    assert cluster(next(station).track) == 2
+
+
+def test_a_station_with_a_strict_wish_turns_among_the_few_that_fit() -> None:
+    """24 fit, and a quarter of them is always free to choose from; when all are banned, it says why it ends."""
+    station = recommender().station(NOBODY, {}, at=NOW, wishes=[of_cluster(3, strict=True)])
+    picks = [next(station) for _ in range(60)]
+    assert {cluster(pick.track) for pick in picks} == {3}
+    assert all(len({pick.track.id for pick in picks[first : first + 18]}) == 18 for first in range(40))
+    for pick in {pick.track.id: pick for pick in picks}.values():
+        station.ban(pick)
+    with pytest.raises(NotReady, match="every playable track that fits the strict wishes is banned or disliked"):
+        next(station)
+    with pytest.raises(NotFound, match="no playable track is of cluster 3"):
+        recommender().station(NOBODY, {}, at=NOW, wishes=[of_cluster(3, strict=True, share=0.2)])
+
+
+def test_an_explanation_holds_the_wish_and_what_a_strict_one_leaves_out() -> None:
+    history, box = heard([0, 1, 2, 3, 4] * 8), recommender(model=True)
+    wish = of_cluster(2, strict=True)
+    inside, outside = "t050", "t010"
+    plain = box.explain(history, {}, inside, at=NOW)
+    wished = box.explain(history, {}, inside, at=NOW, wishes=[wish])
+    assert wished.rank < plain.rank
+    assert wished.parts["genre"] == pytest.approx(WISH)
+    assert wished.score - plain.score == pytest.approx(WISH, rel=1e-4)
+    assert "it is of cluster 2" in wished.reason
+    assert wished.filtered is None
+    left_out = box.explain(history, {}, outside, at=NOW, wishes=[wish])
+    assert left_out.filtered == "not of cluster 2, which was wished strictly"
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,25 @@ from typing import Annotated
 import typer
 
 from segue.cli.screen import print_json, say, table
+from segue.cli.wished import Genre, Strict, Tempo, Year, read_wishes
 
 
 def explain(
     listener: Annotated[str, typer.Argument(help="For whom.")],
     track: Annotated[str, typer.Argument(help="A track: title, “Artist - Title”, id or file.")],
     at: Annotated[str | None, typer.Option(help='The moment: "22:30" or ISO 8601.', show_default="now")] = None,
+    genre: Genre = None,
+    year: Year = None,
+    tempo: Tempo = None,
+    strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Explain why a track is, or is not, recommended to a listener."""
     import segue
 
+    wishes = read_wishes(genre, year, tempo, strict=strict)
     with segue.open() as library:
-        shown = library.explain(listener, track, at=at)
+        shown = library.explain(listener, track, at=at, wishes=wishes)
     if as_json:
         print_json(shown)
         return

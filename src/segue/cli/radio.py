@@ -7,6 +7,7 @@ import typer
 
 from segue.cli.picks import show_picks
 from segue.cli.screen import print_json, say
+from segue.cli.wished import Genre, Strict, Tempo, Year, read_wishes
 
 
 def radio(
@@ -22,14 +23,19 @@ def radio(
         str | None, typer.Option(help='The moment it begins: "22:30" or ISO 8601.', show_default="now")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another evening.")] = 0,
+    genre: Genre = None,
+    year: Year = None,
+    tempo: Tempo = None,
+    strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Plan a radio programme for a listener. Planning is not listening: nothing is written to the history."""
     import segue
     from segue.recommend.playlists import write_m3u8
 
+    wishes = read_wishes(genre, year, tempo, strict=strict)
     with segue.open() as library:
-        picks = library.programme(listener, minutes=minutes, start=start, at=at, seed=seed)
+        picks = library.programme(listener, minutes=minutes, start=start, at=at, seed=seed, wishes=wishes)
     name = f"Segue radio for {listener}"
     if to is not None:
         write_m3u8(to, [pick.track for pick in picks], name)

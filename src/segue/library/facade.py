@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from segue.recommend.explaining import Explanation
     from segue.recommend.radio import OnEvent, Station
     from segue.recommend.recommender import Answer, Recommender
-    from segue.recommend.wishes import Wishes
+    from segue.recommend.wishes import Wish, Wishes
 
 __all__ = ["Library", "open"]
 
@@ -213,12 +213,9 @@ class Library:
         NotFound
             No such listener, though there are others; no genre like the one wished, or no track that fits strictly.
         """
-        from segue.library.wishing import over
-
         events, opinions = self._history(listener)
-        recommender = self._recommender
-        wished = over(self.database, recommender.shelf, self._genres, wishes) if wishes else []
-        return recommender.recommend(events, opinions, k=k, at=read_moment(at, now()), wishes=wished)
+        wished = self._wished(wishes)
+        return self._recommender.recommend(events, opinions, k=k, at=read_moment(at, now()), wishes=wished)
 
     def genres(self, thing: str | os.PathLike[str] | Track) -> list[tuple[str, float]]:
         """The likeliest genres of a track of the library: 1 where its tags say so, else how likely its sound is."""
@@ -244,9 +241,15 @@ class Library:
         return describe(self.database, thing, whole=whole)
 
     def radio(
-        self, listener: str, *, start: str | os.PathLike[str] | Track | None = None, at: Moment = None, seed: int = 0
+        self,
+        listener: str,
+        *,
+        start: str | os.PathLike[str] | Track | None = None,
+        at: Moment = None,
+        seed: int = 0,
+        wishes: "Wishes | None" = None,
     ) -> "Station":
-        """An endless station for a listener, from a track, a file, or their own listening.
+        """An endless station for a listener, from a track, a file, or their own listening, and their wishes.
 
         What happens on it (played, skipped, liked) is kept as listens and opinions.
         """
@@ -254,7 +257,7 @@ class Library:
         def keep(kind: str, pick: Pick, at: int, played_s: float | None) -> None:
             self._keep(listener, kind, pick, at, played_s)
 
-        return self._station(listener, start, at, seed, keep)
+        return self._station(listener, start, at, seed, keep, wishes)
 
     def programme(
         self,
@@ -264,15 +267,19 @@ class Library:
         start: str | os.PathLike[str] | Track | None = None,
         at: Moment = None,
         seed: int = 0,
+        wishes: "Wishes | None" = None,
     ) -> list[Pick]:
         """A station's next minutes, planned and not played: nothing is kept as listened to."""
-        return list(self._station(listener, start, at, seed, None).take(minutes=minutes))
+        return list(self._station(listener, start, at, seed, None, wishes).take(minutes=minutes))
 
-    def explain(self, listener: str, track: str | Track, *, at: Moment = None) -> "Explanation":
-        """Why a track stands where it stands for a listener."""
+    def explain(
+        self, listener: str, track: str | Track, *, at: Moment = None, wishes: "Wishes | None" = None
+    ) -> "Explanation":
+        """Why a track stands where it stands for a listener, with what they wish."""
         events, opinions = self._history(listener)
         chosen = track if isinstance(track, Track) else self.track(track)
-        return self._recommender.explain(events, opinions, chosen.id, at=read_moment(at, now()))
+        wished = self._wished(wishes)
+        return self._recommender.explain(events, opinions, chosen.id, at=read_moment(at, now()), wishes=wished)
 
     def doctor(self) -> "list[Finding]":
         """What is well, what is not, and what to do about it."""
@@ -336,6 +343,7 @@ class Library:
         at: Moment,
         seed: int,
         on_event: "OnEvent | None",
+        wishes: "Wishes | None",
     ) -> "Station":
         events, opinions = self._history(listener, newcomer=start is not None)
         seeds: list[Any] = []
@@ -343,8 +351,19 @@ class Library:
             track, vector = self._sound_of(start)
             seeds = [track.id if track and track.path else vector]
         return self._recommender.station(
-            events, opinions, seeds=seeds, at=read_moment(at, now()), seed=seed, on_event=on_event
+            events,
+            opinions,
+            seeds=seeds,
+            at=read_moment(at, now()),
+            seed=seed,
+            on_event=on_event,
+            wishes=self._wished(wishes),
         )
+
+    def _wished(self, wishes: "Wishes | None") -> "list[Wish]":
+        from segue.library.wishing import over
+
+        return over(self.database, self._recommender.shelf, self._genres, wishes) if wishes else []
 
     def _history(self, listener: str, *, newcomer: bool = False) -> "tuple[Events, dict[str, Opinion]]":
         """A listener's events and opinions. Before anybody has listened, and where ``newcomer``, any name will do."""

@@ -1,6 +1,6 @@
 """Why a track is, or is not, recommended: its rank, every part of its score, and the tracks that moved it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from segue.recommend.profile import Profile
 from segue.recommend.reasons import ago, foremost, reason
 from segue.recommend.scoring import NOTHING_KNOWN, Ranking
+from segue.recommend.wishes import Wish, reasons_of
 from segue.types import Track
 
 __all__ = ["Explanation", "Neighbour", "explanation"]
@@ -68,8 +69,8 @@ class Explanation:
     filtered: str | None
 
 
-def explanation(profile: Profile, ranking: Ranking, place: int, at: int) -> Explanation:
-    """The explanation of one place of the profile's shelf."""
+def explanation(profile: Profile, ranking: Ranking, place: int, at: int, wishes: Sequence[Wish] = ()) -> Explanation:
+    """The explanation of one place of the profile's shelf; the ranking holds the wishes already."""
     shelf = profile.shelf
     parts = ranking.parts_at(place)
     better = ranking.total > ranking.total[place]
@@ -89,11 +90,16 @@ def explanation(profile: Profile, ranking: Ranking, place: int, at: int) -> Expl
         basis=profile.basis,
         reason="nothing is known of this listener yet"
         if unknown
-        else reason(profile, parts, place, at, after=after, voices=said),
+        else reason(profile, parts, place, at, after=after, voices=said, wished=reasons_of(wishes, place)),
         near=_neighbours(profile, place, toward=True),
         away=_neighbours(profile, place, toward=False),
-        filtered=_filtered(profile, place, at),
+        filtered=_filtered(profile, place, at) or _unfit(wishes, place),
     )
+
+
+def _unfit(wishes: Sequence[Wish], place: int) -> str | None:
+    unmet = [wish.said for wish in wishes if wish.strict and not wish.met[place]]
+    return f"not {' or '.join(unmet)}, which was wished strictly" if unmet else None
 
 
 def _neighbours(profile: Profile, place: int, *, toward: bool) -> tuple[Neighbour, ...]:

@@ -7,7 +7,7 @@ horizon inside which nothing repeats, and spacing over everything it has played.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +20,7 @@ from segue.recommend.profile import Profile
 from segue.recommend.reasons import foremost, reason
 from segue.recommend.scoring import Ranking, standard
 from segue.recommend.spacing import Spacing
+from segue.recommend.wishes import Wish, reasons_of, require, steered
 from segue.taste.contract import top_k
 from segue.types import Opinion, Outcome, Pick
 
@@ -68,6 +69,7 @@ class Station:
     * Where too little is left, rules give way in this order: the extremes of ``discover``, recently heard tracks,
       then spacing (``Spacing``). The horizon, bans and dislikes never do. The pick's reason says so.
     * A seed that is a track counts as just heard.
+    * A wish is a part of every pick's score; what does not fit a strict one is never picked.
 
     Examples
     --------
@@ -94,8 +96,11 @@ class Station:
         on_event: OnEvent | None = None,
         seed: int = 0,
         clock: Callable[[], int] | None = None,
+        wishes: Sequence[Wish] = (),
     ) -> None:
         self._profile, self._shelf = profile, profile.shelf
+        self._wishes = wishes
+        self._fitting = require(wishes, ~profile.barred) | profile.barred
         self._spacing = Spacing(self._shelf, profile.settings.artist_spacing, profile.settings.album_spacing)
         self._random = np.random.default_rng(seed)
         self._on_event = on_event
@@ -142,7 +147,7 @@ class Station:
         share = self._profile.share_of_new(at)
         # Who starts from a seed asks for that, be it new or known; the mix comes in as the seed fades.
         mix = share is not None and (extra is None or self._random.random() >= fade)
-        ranking = self._profile.ranking(at, extra, mix=mix)
+        ranking = steered(self._profile.ranking(at, extra, mix=mix), self._wishes)
         allowed, note = self._allowed(at)
         # Nearly always enough of the very best fit, so that not every track needs to be looked at.
         leading = allowed[top_k(ranking.total[allowed], 16 * CHOICE)]
@@ -163,7 +168,8 @@ class Station:
         (said,) = self._profile.voices(np.array([place]), at)
         risen = self._risen(ranking, place)
         after = foremost([risen] if risen is not None else [])
-        why = reason(self._profile, parts, place, at, after=after, start=self._start(place), voices=said)
+        wished = reasons_of(self._wishes, place)
+        why = reason(self._profile, parts, place, at, after=after, start=self._start(place), voices=said, wished=wished)
         broken = self._spacing.broken_by(place)
         if broken:
             note += f" ({' and '.join(broken)} closer than set: nothing else was left)"
@@ -221,10 +227,11 @@ class Station:
     def _allowed(self, at: int) -> tuple[Ints, str]:
         """The places that may be played now, and what had to give way for it."""
         profile = self._profile
-        playable = ~profile.barred
+        playable = self._fitting & ~profile.barred
         count = int(playable.sum())
         if not count:
-            raise NotReady("every playable track is banned or disliked: take one back to hear something")
+            fitting = " that fits the strict wishes" if any(wish.strict for wish in self._wishes) else ""
+            raise NotReady(f"every playable track{fitting} is banned or disliked: take one back to hear something")
         free = playable.copy()
         # The last one may have been banned since: what was played and is barred takes no place of the horizon.
         played = [place for place in self._horizon if playable[place]]

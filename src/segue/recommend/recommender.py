@@ -22,7 +22,7 @@ from segue.recommend.reasons import foremost, reason
 from segue.recommend.scoring import NOTHING_KNOWN, Ranking
 from segue.recommend.shelf import Shelf
 from segue.recommend.spacing import Spacing
-from segue.recommend.wishes import WISH, Wish, require
+from segue.recommend.wishes import Wish, reasons_of, require, steered
 from segue.settings import RecommendSettings
 from segue.taste.contract import TasteModel, top_k
 from segue.types import Opinion, Pick, Track
@@ -129,7 +129,7 @@ class Recommender:
         fitting = require(wishes, ~profile.barred)
         if profile.basis == NOTHING_KNOWN or not speaks:
             return self._start(profile, ranking, k, at, wishes, fitting, speaks=speaks)
-        ranking = _with(ranking, wishes)
+        ranking = steered(ranking, wishes)
         places, notes = self._choose(
             profile, lambda allowed: allowed[top_k(ranking.total[allowed], len(allowed))], k, at, fitting
         )
@@ -139,7 +139,7 @@ class Recommender:
         for index, place in enumerate(places):
             raised = [(event, float(by[index])) for event, by in influences]
             parts, said = ranking.parts_at(int(place)), voices[index]
-            wished = {wish.name: wish.because(int(place)) for wish in wishes}
+            wished = reasons_of(wishes, int(place))
             why = reason(profile, parts, int(place), at, after=foremost(raised), voices=said, wished=wished)
             adds = {kind: one.adds for kind, one in said.items()}
             picks.append(Pick(self.shelf.tracks[place], sum(parts.values()), why, parts, adds))
@@ -160,7 +160,7 @@ class Recommender:
         by_model = speaks and not self.shelf.has_sound.any()
         if not by_model:
             ranking = Ranking({}, np.zeros(len(self.shelf), dtype=np.float32))
-        ranking = _with(ranking, wishes)
+        ranking = steered(ranking, wishes)
 
         def order(allowed: Ints) -> Ints:
             # Another day, another start.
@@ -174,7 +174,7 @@ class Recommender:
         picks = []
         for place, share in zip(places, covered, strict=True):
             parts = ranking.parts_at(int(place))
-            wished = {wish.name: wish.because(int(place)) for wish in wishes if wish.fit[place] > 0}
+            wished = reasons_of(wishes, int(place))
             if not by_model and share:
                 parts["variety"] = float(share)
             why = (
@@ -244,7 +244,15 @@ class Recommender:
             for track, alike in picks
         ]
 
-    def explain(self, events: Events, opinions: Mapping[str, Opinion], track_id: str, *, at: int) -> Explanation:
+    def explain(
+        self,
+        events: Events,
+        opinions: Mapping[str, Opinion],
+        track_id: str,
+        *,
+        at: int,
+        wishes: Sequence[Wish] = (),
+    ) -> Explanation:
         """Where a track stands for a listener, and everything that put it there.
 
         Raises
@@ -257,7 +265,7 @@ class Recommender:
         if place < 0:
             raise NotFound(f"no playable track has the id {track_id}: see the library's tracks for those that have")
         profile = self._profile(events, opinions, at)
-        return explanation(profile, profile.ranking(at), place, at)
+        return explanation(profile, steered(profile.ranking(at), wishes), place, at, wishes)
 
     def station(
         self,
@@ -269,6 +277,7 @@ class Recommender:
         on_event: OnEvent | None = None,
         seed: int = 0,
         clock: Callable[[], int] | None = None,
+        wishes: Sequence[Wish] = (),
     ) -> Station:
         """Endless radio for one listener (see ``Station``).
 
@@ -284,11 +293,13 @@ class Recommender:
             Where its slight randomness starts: another number, another evening.
         clock
             Tells the time; None lets it run along the tracks' lengths from ``at``.
+        wishes
+            As for ``recommend``.
 
         Raises
         ------
         NotFound
-            A seed is no track.
+            A seed is no track, or no track fits the strict wishes.
         NotReady
             The library has no playable track, or a vector is given and no track has a sound.
         """
@@ -308,14 +319,7 @@ class Recommender:
             else:
                 vectors.append(unit(start, self.shelf.vectors.shape[1]))
         profile = self._profile(events, opinions, at)
-        return Station(profile, rows, vectors, at=at, on_event=on_event, seed=seed, clock=clock)
-
-
-def _with(ranking: Ranking, wishes: Sequence[Wish]) -> Ranking:
-    """The ranking with each wish as one more part."""
-    for wish in wishes:
-        ranking = ranking.plus(wish.name, np.float32(WISH) * wish.fit)
-    return ranking
+        return Station(profile, rows, vectors, at=at, on_event=on_event, seed=seed, clock=clock, wishes=wishes)
 
 
 def _unmet(wishes: Sequence[Wish], places: Ints) -> Iterator[str]:

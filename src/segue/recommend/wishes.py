@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segue.errors import BadInput, NotFound
+from segue.recommend.scoring import Ranking
 
-__all__ = ["FITS", "WISH", "Range", "Wish", "Wishes", "fit_range", "require"]
+__all__ = ["FITS", "WISH", "Range", "Wish", "Wishes", "fit_range", "reasons_of", "require", "steered"]
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -135,6 +136,18 @@ def fit_range(values: npt.NDArray[np.floating], wished: Range, scale: float, *, 
     return np.asarray(
         np.nan_to_num(np.where(apart > 0, FITS * np.exp2(-apart / scale), 1 + apart), nan=0.0), dtype=np.float32
     )
+
+
+def reasons_of(wishes: Sequence[Wish], place: int) -> dict[str, str]:
+    """Why a place fits each wish that it fits at all, by the wish's part of the score."""
+    return {wish.name: wish.because(place) for wish in wishes if wish.fit[place] > 0}
+
+
+def steered(ranking: Ranking, wishes: Sequence[Wish]) -> Ranking:
+    """The ranking with each wish as one more part."""
+    for wish in wishes:
+        ranking = ranking.plus(wish.name, np.float32(WISH) * wish.fit)
+    return ranking
 
 
 def require(wishes: Sequence[Wish], free: Mask) -> Mask:
