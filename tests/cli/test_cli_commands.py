@@ -87,6 +87,12 @@ def test_wishes_steer_what_is_recommended(run: Run, own: Any, make_sound: Any) -
     assert len(evening["picks"]) > 5
     why = run(own.home, "explain", "me", "Tagged 2", "--genre", "folk", "--strict", "--json").json
     assert why["filtered"] == "not folk, which was wished strictly"
+    told = run(own.home, "recommend", "me", "--mood", "clam").complaint
+    assert "did you mean: calm" in told
+    moved = run(own.home, "recommend", "me", "--mood", "calm", "--energy", "..0.5", "--json").json
+    assert {"mood", "energy"} <= set(moved["picks"][0]["parts"])
+    assert "calm by its sound (energy 0." in moved["picks"][0]["reason"]
+    assert "valence runs from 0 to 1" in run(own.home, "radio", "me", "--valence", "2..").complaint
     told = run(own.home, "recommend", "me", "--genre", "follk").complaint
     assert "no genre 'follk' in this library; did you mean: folk" in told
     assert run(own.home, "describe", "Tagged 3").out.count("folk") == 1

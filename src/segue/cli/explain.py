@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.screen import print_json, say, table
-from segue.cli.wished import Genre, Strict, Tempo, Year, read_wishes
+from segue.cli.wished import Energy, Genre, Mood, Strict, Tempo, Valence, Year, read_wishes
 
 
 def explain(
@@ -15,13 +15,16 @@ def explain(
     genre: Genre = None,
     year: Year = None,
     tempo: Tempo = None,
+    mood: Mood = None,
+    energy: Energy = None,
+    valence: Valence = None,
     strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Explain why a track is, or is not, recommended to a listener."""
     import segue
 
-    wishes = read_wishes(genre, year, tempo, strict=strict)
+    wishes = read_wishes(genre, year, tempo, mood, energy, valence, strict=strict)
     with segue.open() as library:
         shown = library.explain(listener, track, at=at, wishes=wishes)
     if as_json:

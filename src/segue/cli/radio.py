@@ -7,7 +7,7 @@ import typer
 
 from segue.cli.picks import show_picks
 from segue.cli.screen import print_json, say
-from segue.cli.wished import Genre, Strict, Tempo, Year, read_wishes
+from segue.cli.wished import Energy, Genre, Mood, Strict, Tempo, Valence, Year, read_wishes
 
 
 def radio(
@@ -26,6 +26,9 @@ def radio(
     genre: Genre = None,
     year: Year = None,
     tempo: Tempo = None,
+    mood: Mood = None,
+    energy: Energy = None,
+    valence: Valence = None,
     strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
@@ -33,7 +36,7 @@ def radio(
     import segue
     from segue.recommend.playlists import write_m3u8
 
-    wishes = read_wishes(genre, year, tempo, strict=strict)
+    wishes = read_wishes(genre, year, tempo, mood, energy, valence, strict=strict)
     with segue.open() as library:
         picks = library.programme(listener, minutes=minutes, start=start, at=at, seed=seed, wishes=wishes)
     name = f"Segue radio for {listener}"

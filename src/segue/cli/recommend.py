@@ -6,7 +6,7 @@ import typer
 
 from segue.cli.picks import show_picks
 from segue.cli.screen import print_json, say
-from segue.cli.wished import Genre, Strict, Tempo, Year, read_wishes
+from segue.cli.wished import Energy, Genre, Mood, Strict, Tempo, Valence, Year, read_wishes
 
 
 def recommend(
@@ -16,13 +16,16 @@ def recommend(
     genre: Genre = None,
     year: Year = None,
     tempo: Tempo = None,
+    mood: Mood = None,
+    energy: Energy = None,
+    valence: Valence = None,
     strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Recommend tracks to a listener, each with the reason that truly ranked it."""
     import segue
 
-    wishes = read_wishes(genre, year, tempo, strict=strict)
+    wishes = read_wishes(genre, year, tempo, mood, energy, valence, strict=strict)
     with segue.open() as library:
         answer = library.recommend(listener, k=count, at=at, wishes=wishes)
     if as_json:

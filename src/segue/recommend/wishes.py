@@ -75,6 +75,10 @@ class Wishes:
         A genre in anybody's words.
     year, tempo
         Years of release, beats a minute.
+    mood
+        A mood in anybody's words.
+    energy, valence
+        From 0 to 1, as shares of the library.
     strict
         Leave out what does not fit, in place of setting it back.
     """
@@ -82,10 +86,14 @@ class Wishes:
     genre: str | None = None
     year: Range | None = None
     tempo: Range | None = None
+    mood: str | None = None
+    energy: Range | None = None
+    valence: Range | None = None
     strict: bool = False
 
     def __bool__(self) -> bool:
-        return any(part is not None for part in (self.genre, self.year, self.tempo))
+        parts = (self.genre, self.year, self.tempo, self.mood, self.energy, self.valence)
+        return any(part is not None for part in parts)
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class Wish:
     Attributes
     ----------
     name
-        The part of the score: "genre", "year", "tempo".
+        The part of the score: "genre", "year", "tempo", "mood", "energy", "valence".
     said
         What is wished, in words that follow "tracks": "of techno", "from 1990 to 1999".
     fit
