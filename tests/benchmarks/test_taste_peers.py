@@ -258,10 +258,10 @@ def test_the_command_writes_a_report(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_training_runs_the_pass_that_is_asked_for() -> None:
-    asked = training.made(2_000, 300)
+    asked = training.made(2_000, 300, 256)
     assert (len(asked.train_track), asked.train_group[-1]) == (2_000, 9)
     assert np.bincount(asked.train_track).argmax() == 0  # Zipf: the first is played most
-    small = {**training.SETTINGS, "width": 8, "negatives": 16}
+    small = {**asked.settings, "width": 8, "negatives": 16}
     cost = training.train_here(Task(**{**vars(asked), "settings": small}))
     assert cost["fit_cpu_s"] > 0
     assert cost["peak_mib"] > 10
